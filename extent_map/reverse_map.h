@@ -56,8 +56,7 @@ class RamReverseMap final : public ReverseMap {
     GLEANER_DCHECK(block.value() < size().value());
     if (!wide_.empty()) [[unlikely]]
       return Lba(wide_[block.value()]);
-    const uint32_t lba = narrow_[block.value()];
-    return lba == kNarrowInvalid ? Lba() : Lba(lba);
+    return GetNarrow(block.value());
   }
 
   BlockCount size() const {
@@ -73,6 +72,10 @@ class RamReverseMap final : public ReverseMap {
  private:
   static constexpr uint32_t kNarrowInvalid = std::numeric_limits<uint32_t>::max();
 
+  Lba GetNarrow(uint64_t block) const {
+    const uint32_t lba = narrow_[block];
+    return lba == kNarrowInvalid ? Lba() : Lba(lba);
+  }
   void SetWide(PhysicalBlock block, Lba lba);
 
   // Exactly one of the two is in use.

@@ -90,8 +90,9 @@ class SegmentLiveness {
             uint64_t{1} << (offset % 64)};
   }
 
-  // Flips the bits of a range inside one segment, each of which must be `was_live` now.
-  void Flip(SegmentId segment, PhysicalRange part, uint64_t was_live);
+  // Flips the bits of a range inside one segment. Each must be as in `was` now: all or
+  // none.
+  void Flip(SegmentId segment, PhysicalRange part, uint64_t was);
 
   SegmentGeometry geometry_;
   uint64_t words_per_segment_;
