@@ -1,0 +1,140 @@
+// Copies runs of blocks to a device, by the device's own Copy command where that serves
+// and by host reads and writes where it does not. Usable without the cleaner.
+//
+//   GLEANER_ASSIGN_OR_RETURN(auto engine, CopyEngine::Create(device, {}, Clock::Real()));
+//   CopyJob job;
+//   job.runs.push_back({device, {DeviceBlock(0), DeviceBlockCount(64)},
+//   DeviceBlock(4096)}); GLEANER_RETURN_IF_ERROR(engine->Start(std::move(job), [](const
+//   CopyResult& r) { ... })); while (!engine->idle())
+//   GLEANER_RETURN_IF_ERROR(engine->Wait());
+//
+// Asynchronous: work goes on, and completions run, only inside Poll and Wait. Many jobs
+// may be under way at once; they share the depth and the buffers fairly and finish in any
+// order. The source must not change, and the target must not be read or written by
+// others, until completion. What was copied is durable after the next flush of the target
+// device.
+//
+// Belongs to one thread. The devices must outlive the engine.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/types.h"
+#include "device/device.h"
+
+namespace gleaner {
+
+// `from.start` is in blocks of the source device; `from.count` and `to` are in blocks of
+// the target device. Where the block sizes differ, blocks are counted in bytes from
+// there.
+struct CopyRun {
+  Device* source = nullptr;
+  DeviceRange from;
+  DeviceBlock to;
+};
+
+struct CopyJob {
+  // Copied in this order within a zone, in any order elsewhere. Adjacent runs are merged.
+  std::vector<CopyRun> runs;
+  CopyOptions options;
+};
+
+enum class CopyMode : uint8_t {
+  // Native within one device where its limits allow and measurement says that it is not
+  // slower;
+  // else emulated.
+  kAuto,
+  // Never emulated: what cannot be copied natively is the caller's error.
+  kNative,
+  // Always by host reads and writes.
+  kEmulate,
+};
+
+struct CopyEngineOptions {
+  CopyMode mode = CopyMode::kAuto;
+  // All of emulation's buffers together; at least one chunk. More hides a longer latency.
+  uint64_t buffer_bytes = 8 << 20;
+  // The largest write of emulation. Larger chunks make fewer writes; the pool then holds
+  // fewer of them, so that less overlaps.
+  uint64_t chunk_bytes = 512 << 10;
+  // Emulation's reads in flight, per source device. Raising it raises the latency of
+  // others.
+  int queue_depth = 64;
+  // Copy commands in flight. Raising it raises the latency of others.
+  int copy_depth = 8;
+};
+
+// How much of a run is on the target, and by which path. A run is complete if the sum is
+// its length; of an incomplete one, which of its blocks arrived is unknown.
+struct CopiedRun {
+  DeviceBlockCount native;
+  DeviceBlockCount emulated;
+};
+
+struct CopyResult {
+  // The first error that a device reported; the job stopped there. See OpResult for
+  // codes.
+  absl::Status status;
+  // One for each run of the job, in its order.
+  std::vector<CopiedRun> runs;
+};
+
+// Since the engine was created; successful work only.
+struct CopyCounters {
+  uint64_t jobs = 0;
+  uint64_t commands = 0;  // native Copy commands
+  uint64_t ranges = 0;    // source ranges in them
+  DeviceBlockCount native_blocks;
+  DeviceBlockCount emulated_blocks;
+  uint64_t host_bytes_read = 0;  // by emulation
+  uint64_t host_bytes_written = 0;
+  uint64_t peak_buffer_bytes = 0;  // most that was in use at one time
+};
+
+class CopyEngine final {
+ public:
+  using JobDone = absl::AnyInvocable<void(const CopyResult&)>;
+
+  // InvalidArgument: options that make no sense together (a chunk larger than the pool or
+  // smaller than a device block, a depth below one). PermissionDenied: the target is
+  // read-only.
+  static absl::StatusOr<std::unique_ptr<CopyEngine>> Create(
+      Device* target, const CopyEngineOptions& options, const Clock& clock);
+  // Waits until the devices have let go of the buffers; completions that have not run
+  // never run.
+  ~CopyEngine();
+
+  // Takes a job; `done` runs once, in Poll or Wait, and may start others. If refused,
+  // nothing has been submitted and `done` never runs:
+  //   InvalidArgument  no runs; a run of length zero; overlapping targets; a target that
+  //   overlaps
+  //                    a source on the same device, anywhere in the job
+  //   OutOfRange       past the end of a device or, in the target, of a zone's capacity
+  //   Unimplemented    kNative, and the device cannot copy or a source is on another
+  //   device
+  absl::Status Start(CopyJob job, JobDone done);
+
+  // Moves all work on as far as it goes without blocking; returns how many jobs
+  // completed.
+  int Poll();
+  // Blocks until something has moved on. FailedPrecondition if idle.
+  absl::Status Wait();
+  // Whether no job is under way.
+  bool idle() const;
+
+  const CopyCounters& counters() const;
+
+ private:
+  class Impl;
+  explicit CopyEngine(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gleaner
