@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#define ZLIB_CONST  // z_stream::next_in takes const bytes
 #include <zlib.h>
 #include <zstd.h>
 
@@ -84,8 +85,8 @@ class PlainStream : public ByteStream {
   absl::string_view chunk_;
 };
 
-// What the two decoders share: input is fed until output appears; a frame or member may follow
-// another; the input may end only between two of them.
+// What the two decoders share: input is fed until output appears; a frame or member may
+// follow another; the input may end only between two of them.
 class DecodingStream : public ByteStream {
  public:
   DecodingStream(std::unique_ptr<RawInput> input, absl::string_view first)
@@ -99,17 +100,20 @@ class DecodingStream : public ByteStream {
       }
       if (input_ended_ && between_frames_) return 0;
       const size_t input_before = chunk_.size();
-      GLEANER_ASSIGN_OR_RETURN(const size_t produced, Decode(out, &chunk_, &between_frames_));
+      GLEANER_ASSIGN_OR_RETURN(const size_t produced,
+                               Decode(out, &chunk_, &between_frames_));
       if (produced > 0) return produced;
-      if (input_ended_ || (chunk_.size() == input_before && !between_frames_)) {
+      if (between_frames_) continue;
+      if (input_ended_ || chunk_.size() == input_before) {
         return absl::DataLossError("the compressed data is truncated");
       }
     }
   }
 
  protected:
-  // Decodes from the front of `*chunk`, which it shortens, into `out`; returns how many bytes
-  // it wrote, and whether a frame has just ended. Called with an empty chunk at the input's end.
+  // Decodes from the front of `*chunk`, which it shortens, into `out`; returns how many
+  // bytes it wrote, and whether a frame has just ended. Called with an empty chunk at the
+  // input's end.
   virtual absl::StatusOr<size_t> Decode(absl::Span<char> out, absl::string_view* chunk,
                                         bool* frame_ended) = 0;
 
@@ -125,7 +129,8 @@ class GzipStream : public DecodingStream {
   GzipStream(std::unique_ptr<RawInput> input, absl::string_view first)
       : DecodingStream(std::move(input), first) {
     std::memset(&zlib_, 0, sizeof(zlib_));
-    usable_ = inflateInit2(&zlib_, MAX_WBITS + 16) == Z_OK;  // + 16: a gzip header, no other
+    usable_ =
+        inflateInit2(&zlib_, MAX_WBITS + 16) == Z_OK;  // + 16: a gzip header, no other
   }
   ~GzipStream() override { inflateEnd(&zlib_); }
 
@@ -134,9 +139,10 @@ class GzipStream : public DecodingStream {
                                 bool* frame_ended) override {
     if (!usable_) return absl::ResourceExhaustedError("no memory to decompress gzip");
     if (std::exchange(restart_, false)) inflateReset(&zlib_);
-    const size_t given = std::min<size_t>(chunk->size(), 1u << 30);  // zlib counts in 32 bits
+    const size_t given =
+        std::min<size_t>(chunk->size(), 1u << 30);  // zlib counts in 32 bits
     const size_t room = std::min<size_t>(out.size(), 1u << 30);
-    zlib_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(chunk->data()));
+    zlib_.next_in = reinterpret_cast<const Bytef*>(chunk->data());
     zlib_.avail_in = given;
     zlib_.next_out = reinterpret_cast<Bytef*>(out.data());
     zlib_.avail_out = room;
@@ -144,9 +150,12 @@ class GzipStream : public DecodingStream {
     chunk->remove_prefix(given - zlib_.avail_in);
     const size_t produced = room - zlib_.avail_out;
     *frame_ended = restart_ = result == Z_STREAM_END;
-    if (result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR) return produced;
-    return absl::DataLossError(absl::StrCat("the gzip data is damaged",
-                                            zlib_.msg ? absl::StrCat(": ", zlib_.msg) : ""));
+    if (result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR)
+      return produced;
+    if (produced > 0)
+      return produced;  // good so far; zlib repeats the error when called again
+    return absl::DataLossError(absl::StrCat(
+        "the gzip data is damaged", zlib_.msg ? absl::StrCat(": ", zlib_.msg) : ""));
   }
 
  private:
@@ -195,11 +204,16 @@ class UnsupportedStream : public ByteStream {
 absl::string_view NameUnsupported(absl::string_view head) {
   constexpr size_t kTarMagicOffset = 257;
   using absl::StartsWith;
-  if (StartsWith(head, "\xFD" "7zXZ")) return "xz data; only gzip and Zstandard are read";
+  if (StartsWith(head,
+                 "\xFD"
+                 "7zXZ"))
+    return "xz data; only gzip and Zstandard are read";
   if (StartsWith(head, "BZh")) return "bzip2 data; only gzip and Zstandard are read";
-  if (StartsWith(head, "\x04\x22\x4D\x18")) return "LZ4 data; only gzip and Zstandard are read";
+  if (StartsWith(head, "\x04\x22\x4D\x18"))
+    return "LZ4 data; only gzip and Zstandard are read";
   if (StartsWith(head, "PK\x03\x04")) return "a zip archive; extract the trace first";
-  if (head.size() > kTarMagicOffset && StartsWith(head.substr(kTarMagicOffset), "ustar")) {
+  if (head.size() > kTarMagicOffset &&
+      StartsWith(head.substr(kTarMagicOffset), "ustar")) {
     return "a tar archive; extract the trace first";
   }
   return "";
@@ -208,10 +222,12 @@ absl::string_view NameUnsupported(absl::string_view head) {
 // A frame, or a skippable frame, which may come first.
 bool IsZstd(absl::string_view head) {
   return absl::StartsWith(head, "\x28\xB5\x2F\xFD") ||
-         (head.size() >= 4 && (head[0] & 0xF0) == 0x50 && head.substr(1, 3) == "\x2A\x4D\x18");
+         (head.size() >= 4 && (head[0] & 0xF0) == 0x50 &&
+          head.substr(1, 3) == "\x2A\x4D\x18");
 }
 
-std::unique_ptr<ByteStream> MakeStream(std::unique_ptr<RawInput> input, absl::string_view head) {
+std::unique_ptr<ByteStream> MakeStream(std::unique_ptr<RawInput> input,
+                                       absl::string_view head) {
   if (const absl::string_view what = NameUnsupported(head); !what.empty()) {
     return std::make_unique<UnsupportedStream>(what);
   }
