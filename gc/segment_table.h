@@ -142,6 +142,12 @@ class SegmentTable {
   uint32_t remaining_blocks(SegmentId id) const {
     return capacity_ - entries_[id.value()].written;
   }
+  // Released segments, in the order of their release.
+  template <typename Visit>
+  void ForEachReleased(Visit visit) const {
+    for (const SegmentId id : released_)
+      if (entries_[id.value()].state == SegmentState::kReleased) visit(id);
+  }
   // Number of releases since the beginning; the next released segment has this number.
   uint64_t release_count() const { return release_count_; }
   // Live blocks, and blocks written into segments that are neither free nor released.

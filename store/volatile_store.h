@@ -10,7 +10,6 @@
 // Thread-compatible: one thread at a time, completions included.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <set>
@@ -66,6 +65,8 @@ struct VolatileStoreOptions {
 
 class VolatileStore final : public Store, private RelocationSink {
  public:
+  using Done = Store::Done;
+
   // ResourceExhausted: the volume does not fit; the message names the least number of segments.
   // InvalidArgument: options that contradict each other or the device.
   static absl::StatusOr<std::unique_ptr<VolatileStore>> Create(VolatileStoreOptions options);
@@ -101,10 +102,13 @@ class VolatileStore final : public Store, private RelocationSink {
     std::vector<Extent>* extents;
     Done done;
   };
-  struct PendingFlush {
+  // A read of several extents, under way.
+  struct ReadOperation {
+    uint64_t number = 0;
+    int parts = 0;  // not yet complete, and one while parts are still being submitted
+    absl::Status status;
     Done done;
   };
-  struct PendingRead;
 
   VolatileStore(VolatileStoreOptions options, const BlockLayout& layout);
   absl::Status OpenDevice();
@@ -119,7 +123,8 @@ class VolatileStore final : public Store, private RelocationSink {
   void MakeDurable(Done done) override;
 
   absl::Status CheckRange(LbaRange range) const;
-  absl::Status WriteRun(ClassId log_class, LbaRange range, const char* data);
+  absl::Status WriteToClass(ClassId log_class, LbaRange range, const char* data);
+  void MapRun(Lba lba, PhysicalRange run);
   absl::Status MakeRoom(ClassId log_class);
   absl::Status CleanTo(const Cleaner::Goal& goal);
   absl::Status CollectGarbage();
@@ -128,6 +133,9 @@ class VolatileStore final : public Store, private RelocationSink {
   void CollectExtents(SegmentId victim, std::vector<Extent>* extents) const;
   absl::Status Progress();
   void RunPending();
+  absl::Status ReadExtent(const Extent& extent, char* data,
+                          const std::shared_ptr<ReadOperation>& operation);
+  void FinishPart(const std::shared_ptr<ReadOperation>& operation, const absl::Status& status);
   void ResetReleasedZones(Done done);
 
   const VolatileStoreOptions options_;
@@ -146,11 +154,11 @@ class VolatileStore final : public Store, private RelocationSink {
   absl::Status error_;                      // the first of an asynchronous operation
 
   std::optional<PendingExtents> pending_extents_;
-  std::deque<PendingFlush> pending_flushes_;
-  std::set<uint64_t> reads_;  // numbers of those under way
+  std::vector<Done> pending_flushes_;       // wait for the buffers to be written
+  std::set<uint64_t> reads_;                // numbers of those under way
   uint64_t next_read_ = 0;
-  std::optional<std::pair<uint64_t, Done>> pending_durable_;  // waits for reads before a number
-  std::vector<bool> zone_was_reset_;
+  // Waits until every read with a lower number is complete.
+  std::optional<std::pair<uint64_t, Done>> pending_durable_;
 };
 
 }  // namespace gleaner

@@ -1,0 +1,152 @@
+#include "store/append_buffers.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+
+namespace gleaner {
+
+AppendBuffers::AppendBuffers(IoQueue* queue, bool zoned, const BlockLayout& layout,
+                             const SegmentGeometry& geometry, const Options& options)
+    : queue_(queue),
+      zoned_(zoned),
+      layout_(layout),
+      geometry_(geometry),
+      options_(options),
+      staged_(options.classes) {
+  for (uint32_t i = 0; i < options.classes + options.spare_buffers; ++i) {
+    free_.push_back(std::make_unique<Buffer>());
+    free_.back()->memory =
+        AlignedBuffer(size_t{options.buffer_blocks} * options.block_bytes);
+  }
+}
+
+bool AppendBuffers::Stage(ClassId log_class, PhysicalRange run, const char* data) {
+  GLEANER_CHECK(run.count.value() <= options_.buffer_blocks);
+  BufferPtr& buffer = staged_[log_class.value()];
+  const bool follows =
+      buffer != nullptr && buffer->run.end() == run.start &&
+      geometry_.segment_of(buffer->run.start) == geometry_.segment_of(run.start) &&
+      buffer->run.count.value() + run.count.value() <= options_.buffer_blocks;
+  if (buffer != nullptr && !follows) Submit(log_class);
+  if (buffer == nullptr) {
+    if (free_.empty()) return false;
+    buffer = std::move(free_.back());
+    free_.pop_back();
+    buffer->run = {run.start, BlockCount(0)};
+  }
+  std::memcpy(buffer->memory.data() + buffer->run.count.value() * options_.block_bytes, data,
+              run.count.value() * options_.block_bytes);
+  buffer->run.count += run.count;
+  if (buffer->run.count.value() == options_.buffer_blocks) Submit(log_class);
+  return true;
+}
+
+void AppendBuffers::Submit(ClassId log_class) {
+  BufferPtr& buffer = staged_[log_class.value()];
+  if (buffer == nullptr) return;
+  waiting_.push_back(std::move(buffer));
+  Pump();
+}
+
+void AppendBuffers::SubmitAll() {
+  for (size_t i = 0; i < staged_.size(); ++i) Submit(ClassId(static_cast<uint8_t>(i)));
+}
+
+void AppendBuffers::Pump() {
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    if (!MayGo(**it)) {
+      ++it;
+      continue;
+    }
+    if (!Start(*it)) return;
+    it = waiting_.erase(it);
+  }
+}
+
+bool AppendBuffers::MayGo(const Buffer& buffer) const {
+  if (!zoned_) return true;
+  const SegmentId zone = geometry_.segment_of(buffer.run.start);
+  // A second write in flight to a zone may overtake the first, and miss the write pointer.
+  for (const BufferPtr& other : in_flight_)
+    if (geometry_.segment_of(other->run.start) == zone) return false;
+  // Earlier buffers of the zone stand earlier in waiting_ and are looked at first; if one may not
+  // go, neither may this: the same hold lies before both, or its write is in flight.
+  for (const PhysicalRange& hold : holds_)
+    if (geometry_.segment_of(hold.start) == zone && hold.start < buffer.run.start) return false;
+  return true;
+}
+
+bool AppendBuffers::Start(BufferPtr& buffer) {
+  Buffer* const raw = buffer.get();
+  const absl::Status submitted =
+      queue_->Write(layout_.ToDevice(raw->run), raw->memory.data(), {}, [this, raw](
+                                                                            const OpResult& r) {
+        if (!r.status.ok() && status_.ok()) status_ = r.status;
+        if (r.status.ok()) blocks_written_ += raw->run.count.value();
+        const auto it = std::find_if(in_flight_.begin(), in_flight_.end(),
+                                     [raw](const BufferPtr& b) { return b.get() == raw; });
+        free_.push_back(std::move(*it));
+        in_flight_.erase(it);
+        Pump();
+      });
+  if (absl::IsResourceExhausted(submitted)) return false;  // the queue is full: later
+  if (!submitted.ok()) {
+    if (status_.ok()) status_ = submitted;
+    free_.push_back(std::move(buffer));
+    return true;
+  }
+  in_flight_.push_back(std::move(buffer));
+  return true;
+}
+
+void AppendBuffers::Hold(PhysicalRange run) {
+  if (zoned_) holds_.push_back(run);
+}
+
+void AppendBuffers::Unhold(PhysicalRange part) {
+  if (!zoned_) return;
+  for (auto it = holds_.begin(); it != holds_.end(); ++it) {
+    if (it->start != part.start) continue;
+    *it = {part.end(), it->count - part.count};
+    if (it->empty()) holds_.erase(it);
+    break;
+  }
+  Pump();
+}
+
+template <typename Visit>
+bool AppendBuffers::AnyOf(Visit visit) const {
+  for (const BufferPtr& b : staged_)
+    if (b != nullptr && visit(*b)) return true;
+  for (const BufferPtr& b : waiting_)
+    if (visit(*b)) return true;
+  for (const BufferPtr& b : in_flight_)
+    if (visit(*b)) return true;
+  return false;
+}
+
+bool AppendBuffers::AnyStaged() const {
+  return std::any_of(staged_.begin(), staged_.end(),
+                     [](const BufferPtr& b) { return b != nullptr; });
+}
+
+bool AppendBuffers::WrittenBefore(SegmentId segment, PhysicalBlock end) const {
+  return !AnyOf([&](const Buffer& b) {
+    return geometry_.segment_of(b.run.start) == segment && b.run.start < end;
+  });
+}
+
+const char* AppendBuffers::Find(PhysicalBlock block) const {
+  const char* data = nullptr;
+  AnyOf([&](const Buffer& b) {
+    if (!b.run.contains(block)) return false;
+    data = b.memory.data() + (block - b.run.start).value() * options_.block_bytes;
+    return true;
+  });
+  return data;
+}
+
+}  // namespace gleaner

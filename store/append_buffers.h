@@ -1,0 +1,99 @@
+// Gathers what a store appends to its logs into large aligned writes.
+//
+//   AppendBuffers buffers(queue.get(), layout, geometry, {.block_bytes = 4096, .classes = 2});
+//   while (!buffers.Stage(ClassId(0), run, data)) GLEANER_RETURN_IF_ERROR(queue->Wait());
+//   buffers.SubmitAll();
+//   while (!buffers.idle()) { buffers.Pump(); GLEANER_RETURN_IF_ERROR(queue->Wait()); }
+//
+// One buffer per class fills at a time; full ones are written in the order of their blocks within
+// a segment. On a zoned device at most one write per zone is in flight, and what lies behind a
+// reserved run waits until the run is settled: a zone is written in order.
+//
+// Thread-compatible. Completions run when the queue is polled; Pump submits what became possible.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/types.h"
+#include "device/aligned_buffer.h"
+#include "device/device.h"
+#include "extent_map/segment_geometry.h"
+#include "gc/block_layout.h"
+
+namespace gleaner {
+
+class AppendBuffers {
+ public:
+  struct Options {
+    uint32_t block_bytes = 4096;
+    uint32_t classes = 1;
+    // The largest write. Larger: fewer writes, more memory.
+    uint32_t buffer_blocks = 64;
+    // Buffers beside one per class: writes that can be under way at once.
+    uint32_t spare_buffers = 16;
+  };
+
+  // The queue must outlive this, and is polled by the caller.
+  AppendBuffers(IoQueue* queue, bool zoned, const BlockLayout& layout,
+                const SegmentGeometry& geometry, const Options& options);
+
+  // Takes the data of `run`, at most max_run_blocks() of one segment, which follows what was
+  // staged in that segment before. False, and nothing happens: no buffer is free until a write
+  // completes.
+  bool Stage(ClassId log_class, PhysicalRange run, const char* data);
+  uint64_t max_run_blocks() const { return options_.buffer_blocks; }
+
+  // Hands partly filled buffers over for writing, too.
+  void SubmitAll();
+  void Submit(ClassId log_class);
+  // Submits what waits and is allowed to go.
+  void Pump();
+
+  // Nothing staged, waiting or in flight.
+  bool idle() const { return waiting_.empty() && in_flight_.empty() && !AnyStaged(); }
+  // The same for one segment, or for what lies in it before `end`.
+  bool WrittenBefore(SegmentId segment, PhysicalBlock end) const;
+
+  // The data of a block that is not yet on the device; null if it is there.
+  const char* Find(PhysicalBlock block) const;
+
+  // A run that someone else writes: on a zoned device what lies behind it waits.
+  void Hold(PhysicalRange run);
+  void Unhold(PhysicalRange part);
+
+  // The first error of a write.
+  const absl::Status& status() const { return status_; }
+  uint64_t blocks_written() const { return blocks_written_; }
+
+ private:
+  struct Buffer {
+    AlignedBuffer memory;
+    PhysicalRange run;  // what it holds
+  };
+  using BufferPtr = std::unique_ptr<Buffer>;
+
+  bool AnyStaged() const;
+  bool MayGo(const Buffer& buffer) const;
+  bool Start(BufferPtr& buffer);
+  template <typename Visit>
+  bool AnyOf(Visit visit) const;
+
+  IoQueue* const queue_;
+  const bool zoned_;
+  const BlockLayout layout_;
+  const SegmentGeometry geometry_;
+  const Options options_;
+  std::vector<BufferPtr> staged_;    // by class; null: none
+  std::deque<BufferPtr> waiting_;    // full, not yet submitted
+  std::vector<BufferPtr> in_flight_;
+  std::vector<BufferPtr> free_;
+  std::vector<PhysicalRange> holds_;
+  absl::Status status_;
+  uint64_t blocks_written_ = 0;
+};
+
+}  // namespace gleaner

@@ -1,0 +1,372 @@
+#include "store/volatile_store.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "device/blocking_io.h"
+#include "store/zone_ordered_relocator.h"
+
+namespace gleaner {
+namespace {
+
+uint32_t ReservedSegments(const VolatileStoreOptions& options) {
+  return options.placement->relocation_classes() + options.cleaner.commit_segments;
+}
+
+// A volume that grows by need starts with room for its classes and the reserve.
+uint32_t InitialSegments(const VolatileStoreOptions& options) {
+  if (!options.garbage_trigger.has_value()) return options.segments;
+  return options.placement->classes() + ReservedSegments(options) + 1;
+}
+
+SegmentTable::Options TableOptions(const VolatileStoreOptions& options) {
+  const bool foreground_needs =
+      options.foreground_policy != nullptr && options.foreground_policy->needs_modified();
+  return {.segments = InitialSegments(options),
+          .capacity_blocks = options.segment_capacity_blocks,
+          .track_modified = options.policy->needs_modified() || foreground_needs ||
+                            options.placement->needs_modified()};
+}
+
+absl::Status CheckOptions(const VolatileStoreOptions& o) {
+  GLEANER_CHECK(o.policy != nullptr && o.placement != nullptr);
+  if (o.volume_blocks == 0) return absl::InvalidArgumentError("the volume has no blocks");
+  if (o.segment_capacity_blocks == 0 || o.segment_capacity_blocks > o.segment_blocks) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("segments of ", o.segment_blocks, " blocks cannot hold ",
+                     o.segment_capacity_blocks, " blocks of data"));
+  }
+  if (const uint64_t least = VolatileStore::LeastSegments(o);
+      !o.garbage_trigger.has_value() && o.segments < least) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "no room for one segment per class and the reserve: ", o.segments, " segments of ",
+        o.segment_capacity_blocks, " blocks for a volume of ", o.volume_blocks,
+        " blocks; the least space is ", least, " segments"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+// -- Set-up -----------------------------------------------------------------------------------
+
+uint64_t VolatileStore::LeastSegments(const VolatileStoreOptions& o) {
+  return (o.volume_blocks + o.segment_capacity_blocks - 1) / o.segment_capacity_blocks +
+         o.placement->classes() + ReservedSegments(o);
+}
+
+absl::StatusOr<std::unique_ptr<VolatileStore>> VolatileStore::Create(
+    VolatileStoreOptions options) {
+  GLEANER_RETURN_IF_ERROR(CheckOptions(options));
+  uint32_t per_block = 1;
+  if (options.device != nullptr) {
+    const Geometry& g = options.device->geometry();
+    per_block = options.block_bytes / g.block_bytes;
+    if (per_block == 0 || uint64_t{per_block} * g.block_bytes != options.block_bytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("blocks of ", options.block_bytes, " bytes are no multiple of ",
+                       options.device->name(), "'s blocks of ", g.block_bytes, " bytes"));
+    }
+    const uint64_t room = g.capacity.value() / per_block / options.segment_blocks;
+    options.max_segments =
+        static_cast<uint32_t>(std::min<uint64_t>(options.max_segments, room));
+    if (InitialSegments(options) > room) {
+      return absl::OutOfRangeError(absl::StrCat(
+          options.device->name(), " has room for ", room, " segments of ", options.segment_blocks,
+          " blocks, ", InitialSegments(options), " are needed"));
+    }
+  }
+  const BlockLayout layout({.first = DeviceBlock(0), .device_blocks_per_block = per_block});
+  std::unique_ptr<VolatileStore> store(new VolatileStore(std::move(options), layout));
+  GLEANER_RETURN_IF_ERROR(store->OpenDevice());
+  return store;
+}
+
+VolatileStore::VolatileStore(VolatileStoreOptions options, const BlockLayout& layout)
+    : options_(std::move(options)),
+      layout_(layout),
+      geometry_(BlockCount(options_.segment_blocks)),
+      table_(TableOptions(options_)),
+      logs_(&table_, geometry_,
+            {.classes = options_.placement->classes(),
+             .reserved_segments = ReservedSegments(options_)}),
+      reverse_(BlockCount(uint64_t{table_.segments()} * options_.segment_blocks)),
+      liveness_(geometry_, table_.segments()) {}
+
+absl::Status VolatileStore::OpenDevice() {
+  if (options_.device == nullptr) {
+    GLEANER_ASSIGN_OR_RETURN(relocator_,
+                             MakeModelRelocator({.limits = options_.model_limits,
+                                                 .mode = options_.copy.mode,
+                                                 .block_bytes = options_.block_bytes}));
+  } else {
+    const bool zoned = options_.device->geometry().zoned();
+    const Clock& clock = options_.clock != nullptr ? *options_.clock : Clock::Real();
+    GLEANER_ASSIGN_OR_RETURN(queue_, options_.device->OpenQueue(options_.queue_depth));
+    buffers_ = std::make_unique<AppendBuffers>(
+        queue_.get(), zoned, layout_, geometry_,
+        AppendBuffers::Options{.block_bytes = options_.block_bytes,
+                               .classes = options_.placement->classes()});
+    GLEANER_ASSIGN_OR_RETURN(relocator_, MakeDeviceRelocator(options_.device, layout_,
+                                                             options_.copy, clock));
+    if (zoned) {
+      relocator_ = MakeZoneOrderedRelocator(std::move(relocator_), buffers_.get(), geometry_);
+      GLEANER_RETURN_IF_ERROR(ResetZones());
+    }
+  }
+  cleaner_ = std::make_unique<Cleaner>(
+      Cleaner::Parts{&table_, this, relocator_.get(), options_.policy.get(),
+                     options_.foreground_policy.get(), options_.placement.get()},
+      options_.cleaner);
+  return absl::OkStatus();
+}
+
+absl::Status VolatileStore::ResetZones() {
+  for (uint32_t i = 0; i < table_.segments(); ++i) {
+    absl::Status status;
+    GLEANER_RETURN_IF_ERROR(
+        queue_->ZoneReset(layout_.ToDevice(geometry_.first_block(SegmentId(i))),
+                          [&status](const OpResult& r) { status = r.status; }));
+    while (queue_->in_flight() > 0) GLEANER_RETURN_IF_ERROR(queue_->Wait());
+    GLEANER_RETURN_IF_ERROR(status);
+  }
+  return absl::OkStatus();
+}
+
+// -- Writes and trims -------------------------------------------------------------------------
+
+absl::Status VolatileStore::CheckRange(LbaRange range) const {
+  const uint64_t volume = options_.volume_blocks;
+  if (range.start.value() < volume && range.count.value() <= volume - range.start.value())
+      [[likely]]
+    return absl::OkStatus();
+  return absl::OutOfRangeError(absl::StrCat("blocks ", range.start.value(), "+",
+                                            range.count.value(), " lie beyond the volume's ",
+                                            volume));
+}
+
+absl::Status VolatileStore::Write(LbaRange range, const char* data) {
+  if (absl::Status status = CheckRange(range); !status.ok()) [[unlikely]] return status;
+  GLEANER_CHECK((data != nullptr) == (queue_ != nullptr));
+  if (!error_.ok()) [[unlikely]] return error_;
+  Placement& placement = *options_.placement;
+  ClassId log_class = placement.ForUserWrite(range.start, now_blocks_);
+  while (!range.empty()) {
+    // As many blocks as go to the same class.
+    ClassId next = log_class;
+    uint64_t n = 1;
+    for (; n < range.count.value(); ++n) {
+      next = placement.ForUserWrite(range.start + BlockCount(n), now_blocks_ + n);
+      if (next != log_class) break;
+    }
+    GLEANER_RETURN_IF_ERROR(WriteToClass(log_class, {range.start, BlockCount(n)}, data));
+    range = {range.start + BlockCount(n), range.count - BlockCount(n)};
+    if (data != nullptr) data += n * options_.block_bytes;
+    log_class = next;
+  }
+  if (options_.garbage_trigger.has_value()) return CollectGarbage();
+  return absl::OkStatus();
+}
+
+absl::Status VolatileStore::WriteToClass(ClassId log_class, LbaRange range, const char* data) {
+  const BlockCount most(buffers_ != nullptr ? buffers_->max_run_blocks() : UINT32_MAX);
+  while (!range.empty()) {
+    if (!logs_.CanAppend(log_class)) [[unlikely]]
+      GLEANER_RETURN_IF_ERROR(MakeRoom(log_class));
+    GLEANER_ASSIGN_OR_RETURN(
+        const PhysicalRange run,
+        logs_.Append(log_class, std::min(range.count, most), now_blocks_));
+    if (data != nullptr) {
+      while (!buffers_->Stage(log_class, run, data)) GLEANER_RETURN_IF_ERROR(Progress());
+      data += run.count.value() * options_.block_bytes;
+    }
+    MapRun(range.start, run);
+    range = {range.start + run.count, range.count - run.count};
+  }
+  return absl::OkStatus();
+}
+
+// The user's blocks from `lba` on are at `run` from now on.
+void VolatileStore::MapRun(Lba lba, PhysicalRange run) {
+  now_blocks_ += run.count.value();
+  if (run.count == BlockCount(1)) [[likely]] {
+    const PhysicalBlock before = map_.AssignBlock(lba, run.start);
+    table_.OnLive(liveness_.MarkLive(run.start), 1);
+    reverse_.Set(run.start, lba);
+    if (before.valid()) table_.OnStale(liveness_.MarkStale(before), 1, now_blocks_);
+  } else {
+    liveness_.MarkLive(run);
+    table_.OnLive(geometry_.segment_of(run.start), static_cast<uint32_t>(run.count.value()));
+    map_.Assign({lba, run.count}, run.start,
+                [this](const Extent& displaced) { MarkStale(displaced.physicals()); });
+    for (uint64_t i = 0; i < run.count.value(); ++i)
+      reverse_.Set(run.start + BlockCount(i), lba + BlockCount(i));
+  }
+  logs_.SealIfFull(run, now_blocks_);
+}
+
+absl::Status VolatileStore::Trim(LbaRange range) {
+  GLEANER_RETURN_IF_ERROR(CheckRange(range));
+  map_.Erase(range, [this](const Extent& displaced) { MarkStale(displaced.physicals()); });
+  return absl::OkStatus();
+}
+
+void VolatileStore::MarkStale(PhysicalRange range) {
+  liveness_.MarkStale(range);
+  geometry_.ForEachSegment(range, [this](SegmentId id, PhysicalRange part) {
+    table_.OnStale(id, static_cast<uint32_t>(part.count.value()), now_blocks_);
+  });
+}
+
+// -- Cleaning ---------------------------------------------------------------------------------
+
+absl::Status VolatileStore::MakeRoom(ClassId log_class) {
+  if (options_.garbage_trigger.has_value()) return Grow();
+  const Cleaner::Goal goal{.spare_segments = logs_.reserved_segments() + 1, .free_segments = 1};
+  while (!logs_.CanAppend(log_class)) GLEANER_RETURN_IF_ERROR(CleanTo(goal));
+  return absl::OkStatus();
+}
+
+absl::Status VolatileStore::CleanTo(const Cleaner::Goal& goal) {
+  for (;;) {
+    Cleaner::StepResult result = cleaner_->Step(goal, {.now_blocks = now_blocks_});
+    switch (result.state) {
+      case Cleaner::State::kGoalReached:
+        return absl::OkStatus();
+      case Cleaner::State::kNothingToCollect:
+      case Cleaner::State::kNoRoom:
+        return absl::ResourceExhaustedError(absl::StrCat(
+            "out of space: ", CleanerStateName(result.state), ", ", table_.live_blocks(),
+            " live blocks in ", table_.segments(), " segments"));
+      case Cleaner::State::kFailed:
+        return result.status;
+      case Cleaner::State::kMoreWork:
+        break;
+      default:
+        GLEANER_RETURN_IF_ERROR(Progress());
+    }
+  }
+}
+
+absl::Status VolatileStore::CollectGarbage() {
+  const double trigger = *options_.garbage_trigger;
+  if (static_cast<double>(table_.sealed_stale_blocks()) <=
+      trigger * static_cast<double>(table_.written_blocks())) [[likely]]
+    return absl::OkStatus();
+  // A victim's survivors may need a segment for every class that they can go to.
+  while (table_.free_segments() <= ReservedSegments(options_))
+    GLEANER_RETURN_IF_ERROR(Grow());
+  return CleanTo({.spare_segments = 0, .free_segments = 0, .garbage_share = trigger});
+}
+
+absl::Status VolatileStore::Grow() {
+  const uint32_t segments = table_.segments();
+  const uint32_t more = std::min(std::max(16u, segments / 16), options_.max_segments - segments);
+  if (more == 0) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("out of space: all ", segments, " segments are in use"));
+  }
+  table_.Grow(more);
+  liveness_.Grow(segments + more);
+  reverse_.Grow(BlockCount(uint64_t{segments + more} * options_.segment_blocks));
+  return absl::OkStatus();
+}
+
+Cleaner::StepResult VolatileStore::Clean(const Cleaner::Goal& goal, uint64_t max_blocks) {
+  if (absl::Status status = Poll(); !status.ok())
+    return {Cleaner::State::kFailed, std::move(status)};
+  return cleaner_->Step(goal, {.now_blocks = now_blocks_, .max_blocks = max_blocks});
+}
+
+// -- RelocationSink ---------------------------------------------------------------------------
+
+void VolatileStore::LiveExtents(SegmentId victim, std::vector<Extent>* extents, Done done) {
+  GLEANER_CHECK(!pending_extents_.has_value());
+  if (buffers_ != nullptr) {
+    buffers_->SubmitAll();
+    if (!buffers_->WrittenBefore(victim, geometry_.range_of(victim).end())) {
+      pending_extents_ = PendingExtents{victim, extents, std::move(done)};
+      return;
+    }
+  }
+  CollectExtents(victim, extents);
+  done(error_);
+}
+
+void VolatileStore::CollectExtents(SegmentId victim, std::vector<Extent>* extents) const {
+  liveness_.ForEachLiveRun(victim, [&](PhysicalRange run) {
+    Extent extent{reverse_.GetBlock(run.start), run.start, BlockCount(1)};
+    for (PhysicalBlock block = run.start + BlockCount(1); block < run.end(); ++block) {
+      const Lba lba = reverse_.GetBlock(block);
+      if (lba == extent.lbas().end()) {
+        extent.count += BlockCount(1);
+        continue;
+      }
+      extents->push_back(extent);
+      extent = {lba, block, BlockCount(1)};
+    }
+    extents->push_back(extent);
+  });
+}
+
+absl::StatusOr<PhysicalRange> VolatileStore::Reserve(const Reservation& reservation) {
+  GLEANER_ASSIGN_OR_RETURN(const PhysicalRange run,
+                           logs_.Reserve(reservation.log_class, reservation.at_most,
+                                         reservation.modified_at_blocks));
+  if (buffers_ != nullptr) {
+    buffers_->Submit(reservation.log_class);
+    buffers_->Hold(run);
+  }
+  return run;
+}
+
+BlockCount VolatileStore::RoomInOpenSegment(ClassId log_class) const {
+  return logs_.room(log_class);
+}
+
+void VolatileStore::Commit(absl::Span<const Move> moves, Done done) {
+  constexpr size_t kAhead = 8;
+  for (size_t i = 0; i < moves.size(); ++i) {
+    if (i + kAhead < moves.size()) map_.Prefetch(moves[i + kAhead].lba);
+    const Move& move = moves[i];
+    if (move.count == BlockCount(1)) [[likely]] {
+      // Overwritten or trimmed meanwhile: the user's version stays, the copy is stale already.
+      if (!map_.RelocateBlock(move.lba, move.from, move.to)) continue;
+      table_.OnLive(liveness_.MarkLive(move.to), 1);
+      table_.OnStale(liveness_.MarkStale(move.from), 1, now_blocks_);
+      reverse_.Set(move.to, move.lba);
+      continue;
+    }
+    map_.Relocate({move.lba, move.count}, move.from, move.to, [&](const Extent& moved) {
+      liveness_.MarkLive(moved.physicals());
+      // Reserved runs lie within one segment.
+      table_.OnLive(geometry_.segment_of(moved.physical),
+                    static_cast<uint32_t>(moved.count.value()));
+      MarkStale({move.from + (moved.lba - move.lba), moved.count});
+      for (uint64_t b = 0; b < moved.count.value(); ++b)
+        reverse_.Set(moved.physical + BlockCount(b), moved.lba + BlockCount(b));
+    });
+  }
+  done(absl::OkStatus());
+}
+
+void VolatileStore::Settle(PhysicalRange reserved) {
+  if (buffers_ != nullptr) buffers_->Unhold(reserved);
+  logs_.Settle(reserved, now_blocks_);
+}
+
+void VolatileStore::MakeDurable(Done done) {
+  // Nothing outlives the process: a segment is reusable once no read is under way in it and, on a
+  // zoned device, once it is reset.
+  if (!reads_.empty()) {
+    pending_durable_ = {next_read_, std::move(done)};
+    return;
+  }
+  ResetReleasedZones(std::move(done));
+}
+
+}  // namespace gleaner
