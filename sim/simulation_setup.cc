@@ -1,0 +1,244 @@
+#include "sim/simulation_setup.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "device/device_factory.h"
+#include "gc/placement.h"
+#include "gc/victim_policy.h"
+#include "sim/trace_reader.h"
+#include "sim/trace_source.h"
+#include "sim/usage_error.h"
+#include "sim/workload.h"
+
+namespace gleaner {
+namespace {
+
+constexpr double kDefaultUtilization = 0.80;
+constexpr double kDefaultWarmup = 5;
+constexpr uint32_t kDefaultSegmentBlocks = 512;
+// The map and the reverse map hold 32-bit lbas at their best; more is a mistake in a flag.
+constexpr uint64_t kMaxVolumeBlocks = uint64_t{1} << 40;
+constexpr uint32_t kMaxSegmentBlocks = 1 << 24;
+
+absl::Status CheckFlags(const SimulationConfig& c) {
+  if (c.workload.empty() == c.trace.empty())
+    return UsageError("--workload", "give exactly one of --workload and --trace");
+  if (c.block_bytes < 512 || c.block_bytes > (1 << 20) || !std::has_single_bit(c.block_bytes)) {
+    return UsageError("--block_bytes", absl::StrCat(c.block_bytes,
+                                                    " is not a power of two from 512 to 1048576"));
+  }
+  if (c.volume_blocks.has_value() &&
+      (*c.volume_blocks == 0 || *c.volume_blocks > kMaxVolumeBlocks)) {
+    return UsageError("--volume_blocks", absl::StrCat(*c.volume_blocks, " is not from 1 to ",
+                                                      kMaxVolumeBlocks));
+  }
+  if (c.segment_blocks.has_value() &&
+      (*c.segment_blocks < 2 || *c.segment_blocks > kMaxSegmentBlocks)) {
+    return UsageError("--segment_blocks", absl::StrCat(*c.segment_blocks, " is not from 2 to ",
+                                                       kMaxSegmentBlocks));
+  }
+  if (c.utilization.has_value() && c.garbage_trigger.has_value())
+    return UsageError("--gc_trigger", "fixes no space; leave --utilization out");
+  if (const double u = c.utilization.value_or(kDefaultUtilization); !(u > 0 && u < 1)) {
+    return UsageError("--utilization",
+                      absl::StrCat(u, " is not between 0 and 1 (both excluded): cleaning needs "
+                                      "spare space"));
+  }
+  if (const double g = c.garbage_trigger.value_or(0.5); !(g > 0 && g < 1))
+    return UsageError("--gc_trigger", absl::StrCat("garbage:", g, " is not between 0 and 1"));
+  return absl::OkStatus();
+}
+
+absl::Status CheckAmounts(const SimulationConfig& c) {
+  if (c.trace.empty()) {
+    if (!c.volume_blocks.has_value())
+      return UsageError("--volume_blocks", "a synthetic workload needs it");
+    if (!(c.writes >= 0 && c.writes * static_cast<double>(*c.volume_blocks) < 1e18))
+      return UsageError("--writes", absl::StrCat(c.writes, " volumes cannot be written"));
+    const double warmup = c.warmup.value_or(kDefaultWarmup);
+    if (!(warmup >= 0 && warmup <= c.writes)) {
+      return UsageError("--warmup", absl::StrCat(warmup, " volumes are more than the ", c.writes,
+                                                 " that are written"));
+    }
+    return absl::OkStatus();
+  }
+  if (c.fill && !c.volume_blocks.has_value() && c.trace == "-")
+    return UsageError("--fill", "needs --volume_blocks with a trace from standard input");
+  if (const double warmup = c.warmup.value_or(0); !(warmup >= 0 && warmup < 1e9))
+    return UsageError("--warmup", absl::StrCat(warmup, " volumes cannot be skipped"));
+  return absl::OkStatus();
+}
+
+absl::Status OpenTraceSource(SimulationSetup* setup) {
+  SimulationConfig& c = setup->config;
+  TraceSourceOptions options{.block_bytes = c.block_bytes,
+                             .volume_blocks = c.volume_blocks,
+                             .volume = c.trace_volume};
+  if (c.volume_blocks.has_value()) {
+    setup->volume_blocks = *c.volume_blocks;
+  } else {
+    if (c.trace == "-") {
+      return UsageError("--volume_blocks",
+                        "a trace from standard input cannot be read twice to find it out");
+    }
+    GLEANER_ASSIGN_OR_RETURN(const TraceCounts counts,
+                             CountTrace(c.trace, c.trace_format, options));
+    if (counts.footprint_blocks == 0)
+      return absl::InvalidArgumentError(absl::StrCat(c.trace, ": writes nothing"));
+    setup->volume_blocks = counts.footprint_blocks;
+    setup->expected_blocks = counts.written_blocks;
+  }
+  GLEANER_ASSIGN_OR_RETURN(auto reader, OpenTrace(c.trace, c.trace_format));
+  GLEANER_ASSIGN_OR_RETURN(setup->source, TraceSource::Make(std::move(reader), options));
+  setup->fills = c.fill;
+  return absl::OkStatus();
+}
+
+absl::Status OpenSource(SimulationSetup* setup) {
+  SimulationConfig& c = setup->config;
+  c.warmup = c.warmup.value_or(c.trace.empty() ? kDefaultWarmup : 0);
+  if (!c.trace.empty()) {
+    GLEANER_RETURN_IF_ERROR(OpenTraceSource(setup));
+  } else {
+    setup->volume_blocks = *c.volume_blocks;
+    setup->fills = true;
+    setup->expected_blocks = static_cast<uint64_t>(
+        std::llround(c.writes * static_cast<double>(setup->volume_blocks)));
+    absl::StatusOr<std::unique_ptr<RequestSource>> source =
+        MakeWorkload(c.workload, {.volume_blocks = setup->volume_blocks,
+                                  .writes = setup->expected_blocks,
+                                  .seed = c.seed});
+    GLEANER_RETURN_IF_ERROR(UsageError("--workload", source.status()));
+    setup->source = *std::move(source);
+  }
+  if (setup->fills) setup->expected_blocks += setup->volume_blocks;
+  setup->warmup_blocks = static_cast<uint64_t>(
+      std::llround(*c.warmup * static_cast<double>(setup->volume_blocks)));
+  return absl::OkStatus();
+}
+
+absl::Status OpenSimulatedDevice(const std::function<void(absl::string_view)>& message,
+                                 SimulationSetup* setup) {
+  const SimulationConfig& c = setup->config;
+  if (c.device.empty()) return absl::OkStatus();
+  GLEANER_RETURN_IF_ERROR(UsageError("--device", ParseSpec(c.device).status()));
+  OpenOptions options;
+  options.force = c.force;
+  options.message = message;
+  absl::StatusOr<std::unique_ptr<Device>> device = gleaner::OpenDevice(c.device, options);
+  if (absl::IsInvalidArgument(device.status())) return UsageError("--device", device.status());
+  GLEANER_RETURN_IF_ERROR(device.status());
+  setup->device = *std::move(device);
+  setup->device->LowerCopyLimits({.max_copy_blocks = c.max_copy_blocks.value_or(0),
+                                  .max_copy_ranges = c.max_copy_ranges.value_or(0),
+                                  .max_range_blocks = c.max_range_blocks.value_or(0)});
+  if (c.copy == CopyMode::kNative && !setup->device->copy_limits().can_copy())
+    return UsageError("--copy", absl::StrCat(setup->device->name(), " cannot copy natively"));
+  return absl::OkStatus();
+}
+
+// Segments: the user's wish, or the device's zones.
+absl::Status SizeSegments(SimulationSetup* setup) {
+  SimulationConfig& c = setup->config;
+  VolatileStoreOptions& store = setup->store;
+  if (setup->device == nullptr || !setup->device->geometry().zoned()) {
+    store.segment_blocks = c.segment_blocks.value_or(kDefaultSegmentBlocks);
+    store.segment_capacity_blocks = store.segment_blocks;
+    c.segment_blocks = store.segment_blocks;
+    return absl::OkStatus();
+  }
+  const Geometry& g = setup->device->geometry();
+  if (c.segment_blocks.has_value()) {
+    return UsageError("--segment_blocks",
+                      absl::StrCat(setup->device->name(), " is zoned: a segment is a zone"));
+  }
+  const uint64_t per_block = std::max<uint64_t>(1, c.block_bytes / g.block_bytes);
+  if (g.zone_size.value() % per_block != 0) {
+    return UsageError("--block_bytes", absl::StrCat("zones of ", g.zone_size.value(),
+                                                    " device blocks are no multiple of it"));
+  }
+  store.segment_blocks = static_cast<uint32_t>(g.zone_size.value() / per_block);
+  store.segment_capacity_blocks = static_cast<uint32_t>(g.zone_capacity.value() / per_block);
+  if (g.max_open_zones != 0 && store.placement->classes() > g.max_open_zones) {
+    return UsageError("--placement",
+                      absl::StrCat(c.placement, " needs ", store.placement->classes(),
+                                   " open zones, ", setup->device->name(), " allows ",
+                                   g.max_open_zones));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SizeSpace(SimulationSetup* setup) {
+  SimulationConfig& c = setup->config;
+  VolatileStoreOptions& store = setup->store;
+  store.garbage_trigger = c.garbage_trigger;
+  if (c.garbage_trigger.has_value()) return absl::OkStatus();
+  c.utilization = c.utilization.value_or(kDefaultUtilization);
+  const double segments =
+      std::ceil(static_cast<double>(setup->volume_blocks) /
+                (*c.utilization * static_cast<double>(store.segment_capacity_blocks)));
+  if (segments > static_cast<double>(UINT32_MAX / 2))
+    return UsageError("--utilization", absl::StrCat(segments, " segments are too many"));
+  store.segments = static_cast<uint32_t>(segments);
+  if (const uint64_t least = VolatileStore::LeastSegments(store); store.segments < least) {
+    return UsageError(
+        "--utilization",
+        absl::StrCat("no room for one segment per class and the reserve: ", store.segments,
+                     " segments of ", store.segment_capacity_blocks, " blocks for a volume of ",
+                     setup->volume_blocks, " blocks; the least space is ", least, " segments (",
+                     least * store.segment_capacity_blocks, " blocks)"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MakePolicies(SimulationSetup* setup) {
+  const SimulationConfig& c = setup->config;
+  VolatileStoreOptions& store = setup->store;
+  const VictimPolicyOptions victim{.volume_blocks = setup->volume_blocks};
+  auto policy = MakeVictimPolicy(c.victim, victim);
+  GLEANER_RETURN_IF_ERROR(UsageError("--victim", policy.status()));
+  auto foreground = MakeVictimPolicy(c.foreground_victim, victim);
+  GLEANER_RETURN_IF_ERROR(UsageError("--foreground_victim", foreground.status()));
+  auto placement = MakePlacement(
+      c.placement, {.volume_blocks = setup->volume_blocks,
+                    .segment_blocks = c.segment_blocks.value_or(kDefaultSegmentBlocks)});
+  GLEANER_RETURN_IF_ERROR(UsageError("--placement", placement.status()));
+  store.policy = *std::move(policy);
+  store.foreground_policy = *std::move(foreground);
+  store.placement = *std::move(placement);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status PrepareSimulation(const std::function<void(absl::string_view)>& message,
+                               SimulationSetup* setup) {
+  const SimulationConfig& c = setup->config;
+  VolatileStoreOptions& store = setup->store;
+  GLEANER_RETURN_IF_ERROR(CheckFlags(c));
+  GLEANER_RETURN_IF_ERROR(CheckAmounts(c));
+  GLEANER_RETURN_IF_ERROR(OpenSource(setup));
+  GLEANER_RETURN_IF_ERROR(MakePolicies(setup));
+  GLEANER_RETURN_IF_ERROR(OpenSimulatedDevice(message, setup));
+  GLEANER_RETURN_IF_ERROR(SizeSegments(setup));
+  GLEANER_RETURN_IF_ERROR(SizeSpace(setup));
+  store.volume_blocks = setup->volume_blocks;
+  store.block_bytes = c.block_bytes;
+  store.cleaner.order = c.order;
+  store.cleaner.commit_segments = c.commit_segments;
+  store.cleaner.seed = Mix64(c.seed);
+  store.device = setup->device.get();
+  store.copy.mode = c.copy;
+  store.model_limits = {.max_copy_blocks = c.max_copy_blocks.value_or(1024),
+                        .max_copy_ranges = c.max_copy_ranges.value_or(128),
+                        .max_range_blocks = c.max_range_blocks.value_or(128)};
+  return absl::OkStatus();
+}
+
+}  // namespace gleaner
