@@ -29,20 +29,24 @@
 //                                      1,024 blocks): inline below
 //   one block, elsewhere               O(log e), and moves within one packed array
 //   a range of n blocks                O(log e + d + n / 1024)
-// Changes of form are amortised. A leaf turns to entries at 257 extents. Its extents are
-// counted again once every 1,024 updates, and when it has lost most of its blocks; at 128
-// or fewer it turns back: a count reads 4 KiB, so it costs an update the reading of one
-// entry, and at least 64 updates lie between two conversions of a leaf, which cost 1,024
-// entries each.
+// Changes of form are amortised. A leaf turns to entries at 257 extents, and back at 128
+// or fewer: at least 65 blocks change between two conversions, which cost 1,024 entries
+// each. Its extents are counted again after as many updates as could have made them so
+// few: about every 450 in a leaf that is mapped at random, every 64 at least. A count
+// reads 1,024 entries.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/functional/function_ref.h"
 #include "base/types.h"
 #include "extent_map/extent.h"
+#include "extent_map/extent_merger.h"
+#include "extent_map/leaf.h"
+#include "extent_map/sparse_extents.h"
 
 namespace gleaner {
 
@@ -94,10 +98,94 @@ class ExtentMap {
   // Starts loading what Lookup, AssignBlock or RelocateBlock of `lba` will touch.
   void Prefetch(Lba lba) const;
 
-  BlockCount mapped_blocks() const;
+  BlockCount mapped_blocks() const { return BlockCount(mapped_blocks_); }
 
-  // The heap memory that this object holds.
+  // The heap memory that this object holds. Looks at every leaf.
   uint64_t memory_bytes() const;
+
+ private:
+  // The leaves of one area of the address space.
+  static constexpr int kAreaBits = SparseExtents::kAreaBits;
+  static constexpr uint64_t kAreaBlocks = uint64_t{1} << kAreaBits;
+  static constexpr uint64_t kAreaLeaves = kAreaBlocks / Leaf::kBlocks;
+  struct Directory {
+    Leaf leaves[kAreaLeaves];
+    uint64_t used = 0;  // leaves that are not empty; without any the directory goes
+  };
+  // Areas whose directories are found by index.
+  static constexpr uint64_t kLowAreas = uint64_t{1} << 18;
+
+  static uint64_t LeafIndex(uint64_t lba) { return lba / Leaf::kBlocks % kAreaLeaves; }
+  Leaf* LowLeafOf(uint64_t lba) const {
+    const uint64_t area = lba >> kAreaBits;
+    if (area >= low_.size() || low_[area] == nullptr) [[unlikely]]
+      return nullptr;
+    return &low_[area]->leaves[LeafIndex(lba)];
+  }
+  Directory* DirectoryOf(uint64_t area) const;
+  // An area that is about to be mapped in part gets a directory where that continues a
+  // row of them from lba 0 on, as a volume does that fills up; elsewhere, once it is
+  // crowded.
+  bool WantsDirectory(uint64_t area, uint64_t blocks) const;
+  Directory* AddDirectory(uint64_t area);
+  void RemoveDirectory(uint64_t area);
+  // Blocks from `lba`, whose area has no directory, to the next area that has one.
+  uint64_t ToNextDirectory(uint64_t lba) const;
+
+  void Replace(uint64_t first, uint64_t end, uint64_t physical, ExtentMerger& displaced);
+  static void ReplaceIn(Directory& directory, uint64_t first, uint64_t end,
+                        uint64_t physical, ExtentMerger& displaced);
+  PackedRun PieceAt(uint64_t lba, uint64_t at_most) const;
+
+  PhysicalBlock AssignBlockSlow(Lba lba, PhysicalBlock physical);
+  bool RelocateBlockSlow(Lba lba, PhysicalBlock from, PhysicalBlock to);
+
+  // All directories by area, and those of low areas by index. An area that has one has no
+  // extents in sparse_.
+  absl::btree_map<uint64_t, std::unique_ptr<Directory>> directories_;
+  std::vector<Directory*> low_;
+  SparseExtents sparse_;
+  uint64_t mapped_blocks_ = 0;
 };
+
+inline PhysicalBlock ExtentMap::AssignBlock(Lba lba, PhysicalBlock physical) {
+  if (Leaf* leaf = LowLeafOf(lba.value()); leaf != nullptr) [[likely]] {
+    uint32_t* entry = leaf->NarrowEntryToUpdate(lba.value() % Leaf::kBlocks);
+    if (entry != nullptr && *entry != Leaf::kNarrowHole &&
+        physical.value() < Leaf::kNarrowHole) [[likely]] {
+      const PhysicalBlock before(*entry);
+      *entry = static_cast<uint32_t>(physical.value());
+      return before;
+    }
+  }
+  return AssignBlockSlow(lba, physical);
+}
+
+inline PhysicalBlock ExtentMap::Lookup(Lba lba) const {
+  if (const Leaf* leaf = LowLeafOf(lba.value()); leaf != nullptr) [[likely]] {
+    const uint32_t* entry = leaf->NarrowEntry(lba.value() % Leaf::kBlocks);
+    if (entry != nullptr) [[likely]]
+      return *entry == Leaf::kNarrowHole ? PhysicalBlock() : PhysicalBlock(*entry);
+  }
+  return PhysicalBlock(PieceAt(lba.value(), 1).physical);
+}
+
+inline bool ExtentMap::RelocateBlock(Lba lba, PhysicalBlock from, PhysicalBlock to) {
+  if (Leaf* leaf = LowLeafOf(lba.value()); leaf != nullptr) [[likely]] {
+    uint32_t* entry = leaf->NarrowEntryToUpdate(lba.value() % Leaf::kBlocks);
+    if (entry != nullptr && from.value() < Leaf::kNarrowHole &&
+        to.value() < Leaf::kNarrowHole) [[likely]] {
+      if (*entry != from.value()) return false;
+      *entry = static_cast<uint32_t>(to.value());
+      return true;
+    }
+  }
+  return RelocateBlockSlow(lba, from, to);
+}
+
+inline void ExtentMap::Prefetch(Lba lba) const {
+  if (const Leaf* leaf = LowLeafOf(lba.value()); leaf != nullptr) [[likely]]
+    __builtin_prefetch(leaf->NarrowEntry(lba.value() % Leaf::kBlocks));
+}
 
 }  // namespace gleaner
