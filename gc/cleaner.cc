@@ -245,6 +245,7 @@ absl::Status Cleaner::ReserveAll() {
     ClassPlan& plan = plans_[i];
     OrderSurvivors(options_.order, &plan.survivors);
     CopyPlanner planner(plan.survivors);
+    uncopied_blocks_ += planner.remaining().value();
     Reservation reservation{.log_class = ClassId(static_cast<uint8_t>(i)), .at_most = {}};
     if (plan.modified_weight > 0) {
       reservation.modified_at_blocks =
@@ -265,6 +266,11 @@ absl::Status Cleaner::ReserveAll() {
 // Sets chunk_end_ so that the chunk holds at most `max_blocks`, cutting a move if need be.
 void Cleaner::CutChunk(uint64_t max_blocks) {
   uint64_t blocks = 0;
+  if (uncopied_blocks_ <= max_blocks) {
+    // All that is left: the usual case, without a look at each.
+    blocks = uncopied_blocks_;
+    chunk_end_ = moves_.size();
+  }
   while (chunk_end_ < moves_.size() && blocks < max_blocks) {
     Move& move = moves_[chunk_end_];
     if (const uint64_t room = max_blocks - blocks; move.count.value() > room) {
@@ -276,6 +282,8 @@ void Cleaner::CutChunk(uint64_t max_blocks) {
     blocks += moves_[chunk_end_++].count.value();
   }
   budget_used_ += blocks;
+  chunk_blocks_ = blocks;
+  uncopied_blocks_ -= blocks;
 }
 
 std::optional<Cleaner::StepResult> Cleaner::AdvanceCopying(const Budget& budget) {
@@ -301,11 +309,9 @@ std::optional<Cleaner::StepResult> Cleaner::AdvanceCopying(const Budget& budget)
 std::optional<Cleaner::StepResult> Cleaner::AdvanceCommitting() {
   if (operation_.under_way) return StepResult{State::kWaitsForCommit, {}};
   if (!operation_.status.ok()) return FailRound(operation_.status);
-  uint64_t blocks = 0;
-  for (const Move& move : chunk()) blocks += move.count.value();
-  SettleBlocks(blocks);
-  counters_.relocated_blocks += blocks;
-  moved_without_goal_ += blocks;
+  SettleBlocks(chunk_blocks_);
+  counters_.relocated_blocks += chunk_blocks_;
+  moved_without_goal_ += chunk_blocks_;
   chunk_begin_ = chunk_end_;
   phase_ = Phase::kCopying;
   return std::nullopt;
@@ -346,6 +352,7 @@ absl::Status Cleaner::FinishRound() {
     plan.modified_sum = 0;
   }
   mixed_blocks_ = 0;
+  uncopied_blocks_ = 0;
   moves_.clear();
   reserved_.clear();
   reserved_next_ = 0;

@@ -189,6 +189,8 @@ class Cleaner {
   size_t reserved_next_ = 0;
   size_t chunk_begin_ = 0;             // moves_[chunk_begin_, chunk_end_) are under way
   size_t chunk_end_ = 0;
+  uint64_t chunk_blocks_ = 0;          // in the chunk
+  uint64_t uncopied_blocks_ = 0;       // of moves_ after the chunk
   uint64_t budget_used_ = 0;           // blocks, in this Step
   uint64_t moved_without_goal_ = 0;    // blocks, since the goal was last reached
   Pending operation_;

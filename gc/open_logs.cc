@@ -16,7 +16,7 @@ OpenLogs::OpenLogs(SegmentTable* table, SegmentGeometry geometry, const Options&
 
 absl::Status OpenLogs::OpenSegment(ClassId log_class) {
   GLEANER_ASSIGN_OR_RETURN(const SegmentId id, table_->Open(log_class));
-  heads_[log_class.value()] = {geometry_.first_block(id), table_->capacity_blocks()};
+  heads_[log_class.value()] = {id, geometry_.first_block(id), table_->capacity_blocks()};
   return absl::OkStatus();
 }
 
@@ -25,7 +25,7 @@ PhysicalRange OpenLogs::Take(Head* head, BlockCount at_most, double modified_at_
   const PhysicalRange run{head->next, BlockCount(std::min(at_most.value(), head->remaining))};
   head->next = run.end();
   head->remaining -= run.count.value();
-  table_->OnWritten(geometry_.segment_of(run.start), static_cast<uint32_t>(run.count.value()),
+  table_->OnWritten(head->segment, static_cast<uint32_t>(run.count.value()),
                     modified_at_blocks);
   return run;
 }

@@ -44,6 +44,16 @@ class OpenLogs {
   // SealIfFull. ResourceExhausted: no segment beyond the reserve.
   absl::StatusOr<PhysicalRange> Append(ClassId log_class, BlockCount at_most,
                                        uint64_t now_blocks);
+  // One block of a log that HasRoom: the same without the chance of an error.
+  bool HasRoom(ClassId log_class) const { return heads_[log_class.value()].remaining > 0; }
+  PhysicalRange TakeBlock(ClassId log_class, uint64_t now_blocks) {
+    Head& head = heads_[log_class.value()];
+    const PhysicalRange block{head.next, BlockCount(1)};
+    ++head.next;
+    --head.remaining;
+    table_->OnWritten(head.segment, 1, static_cast<double>(now_blocks));
+    return block;
+  }
   // The same for relocated blocks, last changed at `modified_at_blocks` on average, out of the
   // reserve if need be. To be settled.
   absl::StatusOr<PhysicalRange> Reserve(ClassId log_class, BlockCount at_most,
@@ -71,6 +81,7 @@ class OpenLogs {
 
  private:
   struct Head {
+    SegmentId segment;
     PhysicalBlock next;
     uint64_t remaining = 0;
   };

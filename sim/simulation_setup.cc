@@ -165,13 +165,17 @@ absl::Status SizeSegments(SimulationSetup* setup) {
   }
   store.segment_blocks = static_cast<uint32_t>(g.zone_size.value() / per_block);
   store.segment_capacity_blocks = static_cast<uint32_t>(g.zone_capacity.value() / per_block);
-  if (g.max_open_zones != 0 && store.placement->classes() > g.max_open_zones) {
-    return UsageError("--placement",
-                      absl::StrCat(c.placement, " needs ", store.placement->classes(),
-                                   " open zones, ", setup->device->name(), " allows ",
-                                   g.max_open_zones));
-  }
   return absl::OkStatus();
+}
+
+absl::Status CheckOpenZones(const SimulationSetup& setup) {
+  if (setup.device == nullptr) return absl::OkStatus();
+  const uint32_t limit = setup.device->geometry().max_open_zones;
+  const uint32_t classes = setup.store.placement->classes();
+  if (limit == 0 || classes <= limit) return absl::OkStatus();
+  return UsageError("--placement",
+                    absl::StrCat(setup.config.placement, " needs ", classes, " open zones, ",
+                                 setup.device->name(), " allows ", limit));
 }
 
 absl::Status SizeSpace(SimulationSetup* setup) {
@@ -207,7 +211,7 @@ absl::Status MakePolicies(SimulationSetup* setup) {
   GLEANER_RETURN_IF_ERROR(UsageError("--foreground_victim", foreground.status()));
   auto placement = MakePlacement(
       c.placement, {.volume_blocks = setup->volume_blocks,
-                    .segment_blocks = c.segment_blocks.value_or(kDefaultSegmentBlocks)});
+                    .segment_blocks = store.segment_capacity_blocks});
   GLEANER_RETURN_IF_ERROR(UsageError("--placement", placement.status()));
   store.policy = *std::move(policy);
   store.foreground_policy = *std::move(foreground);
@@ -224,9 +228,10 @@ absl::Status PrepareSimulation(const std::function<void(absl::string_view)>& mes
   GLEANER_RETURN_IF_ERROR(CheckFlags(c));
   GLEANER_RETURN_IF_ERROR(CheckAmounts(c));
   GLEANER_RETURN_IF_ERROR(OpenSource(setup));
-  GLEANER_RETURN_IF_ERROR(MakePolicies(setup));
   GLEANER_RETURN_IF_ERROR(OpenSimulatedDevice(message, setup));
   GLEANER_RETURN_IF_ERROR(SizeSegments(setup));
+  GLEANER_RETURN_IF_ERROR(MakePolicies(setup));
+  GLEANER_RETURN_IF_ERROR(CheckOpenZones(*setup));
   GLEANER_RETURN_IF_ERROR(SizeSpace(setup));
   store.volume_blocks = setup->volume_blocks;
   store.block_bytes = c.block_bytes;

@@ -150,6 +150,18 @@ absl::Status VolatileStore::CheckRange(LbaRange range) const {
 }
 
 absl::Status VolatileStore::Write(LbaRange range, const char* data) {
+  if (range.count == BlockCount(1) && data == nullptr && queue_ == nullptr) [[likely]] {
+    // The model's usual case, without detours.
+    if (range.start.value() >= options_.volume_blocks) [[unlikely]] return CheckRange(range);
+    const ClassId log_class = options_.placement->ForUserWrite(range.start, now_blocks_);
+    if (logs_.HasRoom(log_class)) [[likely]] {
+      MapRun(range.start, logs_.TakeBlock(log_class, now_blocks_));
+    } else {
+      GLEANER_RETURN_IF_ERROR(WriteToClass(log_class, range, nullptr));
+    }
+    if (options_.garbage_trigger.has_value()) return CollectGarbage();
+    return absl::OkStatus();
+  }
   if (absl::Status status = CheckRange(range); !status.ok()) [[unlikely]] return status;
   GLEANER_CHECK((data != nullptr) == (queue_ != nullptr));
   if (!error_.ok()) [[unlikely]] return error_;
@@ -199,8 +211,7 @@ void VolatileStore::MapRun(Lba lba, PhysicalRange run) {
     reverse_.Set(run.start, lba);
     if (before.valid()) table_.OnStale(liveness_.MarkStale(before), 1, now_blocks_);
   } else {
-    liveness_.MarkLive(run);
-    table_.OnLive(geometry_.segment_of(run.start), static_cast<uint32_t>(run.count.value()));
+    MarkLive(run);
     map_.Assign({lba, run.count}, run.start,
                 [this](const Extent& displaced) { MarkStale(displaced.physicals()); });
     for (uint64_t i = 0; i < run.count.value(); ++i)
@@ -213,6 +224,13 @@ absl::Status VolatileStore::Trim(LbaRange range) {
   GLEANER_RETURN_IF_ERROR(CheckRange(range));
   map_.Erase(range, [this](const Extent& displaced) { MarkStale(displaced.physicals()); });
   return absl::OkStatus();
+}
+
+void VolatileStore::MarkLive(PhysicalRange range) {
+  liveness_.MarkLive(range);
+  geometry_.ForEachSegment(range, [this](SegmentId id, PhysicalRange part) {
+    table_.OnLive(id, static_cast<uint32_t>(part.count.value()));
+  });
 }
 
 void VolatileStore::MarkStale(PhysicalRange range) {
@@ -298,6 +316,7 @@ void VolatileStore::LiveExtents(SegmentId victim, std::vector<Extent>* extents, 
 }
 
 void VolatileStore::CollectExtents(SegmentId victim, std::vector<Extent>* extents) const {
+  extents->reserve(extents->size() + liveness_.live_blocks(victim).value());
   liveness_.ForEachLiveRun(victim, [&](PhysicalRange run) {
     Extent extent{reverse_.GetBlock(run.start), run.start, BlockCount(1)};
     for (PhysicalBlock block = run.start + BlockCount(1); block < run.end(); ++block) {
@@ -328,25 +347,49 @@ BlockCount VolatileStore::RoomInOpenSegment(ClassId log_class) const {
   return logs_.room(log_class);
 }
 
+// Gathers the liveness changes of moves that follow each other, and makes them run by run.
+class VolatileStore::MoveLedger {
+ public:
+  explicit MoveLedger(VolatileStore* store) : store_(store) {}
+  ~MoveLedger() { Flush(); }
+
+  void Add(PhysicalBlock from, PhysicalBlock to, BlockCount count) {
+    if (from != from_.end() || to != to_.end()) [[unlikely]] {
+      Flush();
+      from_ = {from, BlockCount(0)};
+      to_ = {to, BlockCount(0)};
+    }
+    from_.count += count;
+    to_.count += count;
+  }
+
+ private:
+  void Flush() {
+    if (to_.empty()) return;
+    store_->MarkLive(to_);
+    store_->MarkStale(from_);
+  }
+
+  VolatileStore* const store_;
+  PhysicalRange from_{PhysicalBlock(0), BlockCount(0)};
+  PhysicalRange to_{PhysicalBlock(0), BlockCount(0)};
+};
+
 void VolatileStore::Commit(absl::Span<const Move> moves, Done done) {
-  constexpr size_t kAhead = 8;
+  constexpr size_t kAhead = 16;
+  MoveLedger ledger(this);
   for (size_t i = 0; i < moves.size(); ++i) {
     if (i + kAhead < moves.size()) map_.Prefetch(moves[i + kAhead].lba);
     const Move& move = moves[i];
     if (move.count == BlockCount(1)) [[likely]] {
       // Overwritten or trimmed meanwhile: the user's version stays, the copy is stale already.
       if (!map_.RelocateBlock(move.lba, move.from, move.to)) continue;
-      table_.OnLive(liveness_.MarkLive(move.to), 1);
-      table_.OnStale(liveness_.MarkStale(move.from), 1, now_blocks_);
+      ledger.Add(move.from, move.to, move.count);
       reverse_.Set(move.to, move.lba);
       continue;
     }
     map_.Relocate({move.lba, move.count}, move.from, move.to, [&](const Extent& moved) {
-      liveness_.MarkLive(moved.physicals());
-      // Reserved runs lie within one segment.
-      table_.OnLive(geometry_.segment_of(moved.physical),
-                    static_cast<uint32_t>(moved.count.value()));
-      MarkStale({move.from + (moved.lba - move.lba), moved.count});
+      ledger.Add(move.from + (moved.lba - move.lba), moved.physical, moved.count);
       for (uint64_t b = 0; b < moved.count.value(); ++b)
         reverse_.Set(moved.physical + BlockCount(b), moved.lba + BlockCount(b));
     });

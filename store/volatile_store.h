@@ -102,6 +102,7 @@ class VolatileStore final : public Store, private RelocationSink {
     std::vector<Extent>* extents;
     Done done;
   };
+  class MoveLedger;
   // A read of several extents, under way.
   struct ReadOperation {
     uint64_t number = 0;
@@ -129,6 +130,7 @@ class VolatileStore final : public Store, private RelocationSink {
   absl::Status CleanTo(const Cleaner::Goal& goal);
   absl::Status CollectGarbage();
   absl::Status Grow();
+  void MarkLive(PhysicalRange range);
   void MarkStale(PhysicalRange range);
   void CollectExtents(SegmentId victim, std::vector<Extent>* extents) const;
   absl::Status Progress();
