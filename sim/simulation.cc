@@ -78,7 +78,10 @@ absl::StatusOr<SimulationResult> Simulation::Run() {
                                         .seed = setup_.config.seed,
                                         .locate = [this](Lba lba) { return store_->Locate(lba); }});
   }
-  if (hooks_.progress != nullptr) hooks_.progress->total_blocks += setup_.expected_blocks;
+  if (hooks_.progress != nullptr) {
+    hooks_.progress->total_blocks += setup_.expected_blocks;
+    ++hooks_.progress->runs_begun;
+  }
   absl::Status status = Fill();
   if (status.ok()) status = Replay();
   if (status.ok()) status = Finish();

@@ -95,7 +95,8 @@ struct SimulationResult {
 // How far a run has come, for another thread to look at.
 struct SimulationProgress {
   std::atomic<uint64_t> done_blocks{0};
-  std::atomic<uint64_t> total_blocks{0};  // 0: not known
+  std::atomic<uint64_t> total_blocks{0};  // of the runs that have begun; 0: not known
+  std::atomic<uint64_t> runs_begun{0};
 };
 
 struct SimulationHooks {

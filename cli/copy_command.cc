@@ -1,0 +1,175 @@
+#include <iostream>
+#include <limits>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "base/clock.h"
+#include "base/status_macros.h"
+#include "cli/command.h"
+#include "cli/flags.h"
+#include "device/blocking_io.h"
+#include "device/copy_engine.h"
+#include "device/device_factory.h"
+#include "nlohmann/json.hpp"
+#include "sim/usage_error.h"
+
+namespace gleaner {
+namespace {
+
+constexpr char kName[] = "copy";
+
+struct CopyFlags {
+  std::string from;
+  std::string ranges;
+  std::string to;
+  uint64_t at = 0;
+  bool force = false;
+  bool json = false;
+  CopyModeFlag mode;
+  LimitFlags limits;
+};
+
+absl::StatusOr<DeviceRange> ParseRange(absl::string_view text) {
+  const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(text, '+');
+  uint64_t start;
+  uint64_t count;
+  if (!absl::SimpleAtoi(parts.first, &start) || !absl::SimpleAtoi(parts.second, &count)) {
+    return UsageError("--ranges", absl::StrCat("\"", text, "\" is not START+COUNT"));
+  }
+  if (count == 0) return UsageError("--ranges", absl::StrCat("\"", text, "\" is empty"));
+  if (start > std::numeric_limits<uint64_t>::max() - 1 - count)
+    return UsageError("--ranges", absl::StrCat("\"", text, "\" ends beyond 2^64 blocks"));
+  return DeviceRange{DeviceBlock(start), DeviceBlockCount(count)};
+}
+
+// The job, its lengths in the target's blocks.
+absl::StatusOr<CopyJob> MakeJob(const CopyFlags& flags, Device* source, const Device& target) {
+  const uint64_t source_bytes = source->geometry().block_bytes;
+  const uint64_t target_bytes = target.geometry().block_bytes;
+  CopyJob job;
+  DeviceBlock at(flags.at);
+  for (absl::string_view text : absl::StrSplit(flags.ranges, ',')) {
+    GLEANER_ASSIGN_OR_RETURN(DeviceRange range, ParseRange(text));
+    if (!InBounds(range, source->geometry().capacity)) {
+      return absl::OutOfRangeError(absl::StrCat(source->name(), ": range ", text,
+                                                " is past the end at block ",
+                                                source->geometry().capacity.value()));
+    }
+    if (range.count.value() * source_bytes % target_bytes != 0) {
+      return UsageError("--ranges",
+                        absl::StrCat("\"", text, "\" is no multiple of the target's blocks of ",
+                                     target_bytes, " bytes"));
+    }
+    range.count = DeviceBlockCount(range.count.value() * source_bytes / target_bytes);
+    job.runs.push_back({source, range, at});
+    at += range.count;
+  }
+  return job;
+}
+
+absl::StatusOr<std::unique_ptr<Device>> Open(const char* flag, const std::string& spec,
+                                             Access access, bool force) {
+  OpenOptions options;
+  options.access = access;
+  options.force = force;
+  options.message = [](absl::string_view text) { std::cerr << "gleaner: " << text << "\n"; };
+  auto device = OpenDevice(spec, options);
+  if (absl::IsInvalidArgument(device.status())) return UsageError(flag, device.status());
+  return device;
+}
+
+struct Outcome {
+  CopyCounters counters;
+  uint64_t blocks = 0;          // asked for, of the target
+  uint64_t arrived_blocks = 0;  // known to be there
+  uint32_t block_bytes = 0;
+  double seconds = 0;
+};
+
+absl::Status Copy(const CopyFlags& flags, Outcome* outcome) {
+  GLEANER_ASSIGN_OR_RETURN(const CopyMode mode, flags.mode.mode());
+  GLEANER_ASSIGN_OR_RETURN(auto target,
+                           Open("--to", flags.to, Access::kReadWrite, flags.force));
+  target->LowerCopyLimits(flags.limits.wish());
+  std::unique_ptr<Device> other;
+  if (flags.from != flags.to) {
+    GLEANER_ASSIGN_OR_RETURN(other, Open("--from", flags.from, Access::kReadOnly, false));
+  }
+  Device* const source = other != nullptr ? other.get() : target.get();
+  GLEANER_ASSIGN_OR_RETURN(CopyJob job, MakeJob(flags, source, *target));
+  GLEANER_ASSIGN_OR_RETURN(auto engine,
+                           CopyEngine::Create(target.get(), {.mode = mode}, Clock::Real()));
+  for (const CopyRun& run : job.runs) outcome->blocks += run.from.count.value();
+  outcome->block_bytes = target->geometry().block_bytes;
+  const absl::Duration start = Clock::Real().Now();
+  CopyResult result;
+  GLEANER_RETURN_IF_ERROR(
+      engine->Start(std::move(job), [&result](const CopyResult& r) { result = r; }));
+  while (!engine->idle()) GLEANER_RETURN_IF_ERROR(engine->Wait());
+  for (const CopiedRun& run : result.runs)
+    outcome->arrived_blocks += run.native.value() + run.emulated.value();
+  outcome->counters = engine->counters();
+  GLEANER_RETURN_IF_ERROR(result.status);
+  GLEANER_RETURN_IF_ERROR(FlushDevice(*target));
+  outcome->seconds = absl::ToDoubleSeconds(Clock::Real().Now() - start);
+  return absl::OkStatus();
+}
+
+void Print(const Outcome& o, bool json) {
+  if (json) {
+    nlohmann::ordered_json j;
+    j["blocks"] = o.arrived_blocks;
+    j["bytes"] = o.arrived_blocks * o.block_bytes;
+    j["native_blocks"] = o.counters.native_blocks.value();
+    j["emulated_blocks"] = o.counters.emulated_blocks.value();
+    j["copy_commands"] = o.counters.commands;
+    j["copy_ranges"] = o.counters.ranges;
+    j["host_bytes_read"] = o.counters.host_bytes_read;
+    j["host_bytes_written"] = o.counters.host_bytes_written;
+    j["wall_seconds"] = o.seconds;
+    std::cout << j.dump(2) << "\n";
+    return;
+  }
+  std::cout << absl::StreamFormat(
+      "%d blocks of %d bytes copied and flushed in %.3f s: %d native by %d commands with %d "
+      "ranges, %d emulated\n",
+      o.arrived_blocks, o.block_bytes, o.seconds, o.counters.native_blocks.value(),
+      o.counters.commands, o.counters.ranges, o.counters.emulated_blocks.value());
+}
+
+}  // namespace
+
+int RunCopy(std::vector<std::string> arguments) {
+  CopyFlags flags;
+  CLI::App app("Copies ranges within or between devices, of any size (device blocks)",
+               "gleaner copy");
+  app.add_option("--from", flags.from, "SPEC of the source")->required();
+  app.add_option("--ranges", flags.ranges,
+                 "START+COUNT,... in the source's blocks, copied in this order")
+      ->required();
+  app.add_option("--to", flags.to, "SPEC of the target; the same text means the same device")
+      ->required();
+  app.add_option("--at", flags.at, "First block of the target")->required();
+  flags.mode.AddTo(app);
+  flags.limits.AddTo(app);
+  app.add_flag("--force", flags.force, "Overwrite a target that holds something else");
+  app.add_flag("--json", flags.json, "One JSON object");
+  if (std::optional<int> code = ParseFlags(app, std::move(arguments))) return *code;
+
+  Outcome outcome;
+  if (absl::Status status = Copy(flags, &outcome); !status.ok()) {
+    if (outcome.blocks > 0 && !IsUsageError(status)) {
+      status = absl::Status(status.code(),
+                            absl::StrCat(std::string(status.message()), "; ",
+                                         outcome.arrived_blocks, " of ", outcome.blocks,
+                                         " blocks are known to have arrived"));
+    }
+    return ReportError(kName, status);
+  }
+  Print(outcome, flags.json);
+  return FinishOutput(kName, kExitDone);
+}
+
+}  // namespace gleaner

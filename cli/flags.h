@@ -1,0 +1,45 @@
+// The flags of a subcommand: CLI11 with our error messages.
+//
+//   CLI::App app("Geometry and copy limits of a device", "gleaner identify");
+//   app.add_option("device", spec, "SPEC")->required();
+//   if (std::optional<int> code = ParseFlags(app, arguments)) return *code;
+//
+// Single-threaded.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/statusor.h"
+#include "device/copy_engine.h"
+#include "device/geometry.h"
+
+namespace gleaner {
+
+// Parses; after --help or an error what there is to say was printed, and the exit code is
+// returned. An unknown flag is answered with the nearest known one.
+std::optional<int> ParseFlags(CLI::App& app, std::vector<std::string> arguments);
+
+// --max_copy_blocks, --max_copy_ranges, --max_range_blocks. Zero is refused: it would mean that
+// nothing can be copied, which --copy=emulate says more clearly.
+struct LimitFlags {
+  std::optional<uint64_t> max_copy_blocks;
+  std::optional<uint32_t> max_copy_ranges;
+  std::optional<uint64_t> max_range_blocks;
+
+  void AddTo(CLI::App& app);
+  CopyLimits wish() const;
+};
+
+// --copy.
+struct CopyModeFlag {
+  std::string value = "auto";
+
+  void AddTo(CLI::App& app);
+  absl::StatusOr<CopyMode> mode() const;
+};
+
+}  // namespace gleaner

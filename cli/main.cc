@@ -1,0 +1,116 @@
+// The `gleaner` command.
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "base/nearest_name.h"
+#include "cli/command.h"
+#include "device/device_factory.h"
+#include "sim/usage_error.h"
+
+namespace gleaner {
+namespace {
+
+constexpr char kVersion[] = "0.1.0";
+
+struct Command {
+  const char* name;
+  CommandFunction run;
+  const char* summary;
+};
+
+int RunHelp(std::vector<std::string> arguments);
+int RunVersion(std::vector<std::string> arguments);
+
+constexpr Command kCommands[] = {
+    {"simulate", RunSimulate, "replay a trace or a synthetic workload under chosen policies"},
+    {"copy", RunCopy, "copy ranges within or between devices"},
+    {"identify", RunIdentify, "geometry and copy limits of a device"},
+    {"version", RunVersion, "print the version"},
+    {"help", RunHelp, "this text, or help [command]"},
+};
+
+const Command* Find(const std::string& name) {
+  for (const Command& command : kCommands)
+    if (name == command.name) return &command;
+  return nullptr;
+}
+
+int UnknownCommand(const std::string& name) {
+  std::vector<absl::string_view> names;
+  for (const Command& command : kCommands) names.push_back(command.name);
+  std::cerr << "gleaner: " << UnknownNameError("command", name, names).message() << "\n";
+  return kExitUsage;
+}
+
+int RunVersion(std::vector<std::string> arguments) {
+  if (!arguments.empty()) {
+    std::cerr << "gleaner version: takes no arguments\n";
+    return kExitUsage;
+  }
+  std::cout << "gleaner " << kVersion << "\n";
+  return FinishOutput("version", kExitDone);
+}
+
+int RunHelp(std::vector<std::string> arguments) {
+  if (arguments.size() > 1) {
+    std::cerr << "gleaner help: takes one command\n";
+    return kExitUsage;
+  }
+  if (arguments.size() == 1) {
+    const Command* command = Find(arguments[0]);
+    if (command == nullptr) return UnknownCommand(arguments[0]);
+    if (command->run != RunHelp && command->run != RunVersion) return command->run({"--help"});
+  }
+  std::cout << "Gleaner cleans log-structured storage: it selects victim segments and relocates\n"
+               "their live data, by NVMe Simple Copy or by host reads and writes.\n\n";
+  for (const Command& command : kCommands)
+    std::printf("  gleaner %-10s %s\n", command.name, command.summary);
+  std::fflush(stdout);
+  std::cout << "\nDevices (SPEC):\n";
+  for (const DeviceBackend& backend : DeviceBackends())
+    std::cout << "  " << backend.synopsis << "\n";
+  std::cout << "\nCommon flags: --json prints one JSON object to standard output and nothing else "
+               "there.\nExit codes: 0 done, 1 the work failed, 2 wrong use.\n";
+  return FinishOutput("help", kExitDone);
+}
+
+int Main(int argc, char** argv) {
+  // A reader that closes the pipe is reported as any other failure to write.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (arguments.empty()) {
+    std::cerr << "gleaner: which command? See `gleaner help`\n";
+    return kExitUsage;
+  }
+  std::string name = arguments[0];
+  arguments.erase(arguments.begin());
+  if (name == "--help" || name == "-h") name = "help";
+  if (name == "--version") name = "version";
+  const Command* command = Find(name);
+  if (command == nullptr) return UnknownCommand(name);
+  return command->run(std::move(arguments));
+}
+
+}  // namespace
+
+int ReportError(const std::string& command, const absl::Status& status) {
+  std::cerr << "gleaner " << command << ": "
+            << absl::StrReplaceAll(std::string(status.message()), {{"\n", " "}}) << "\n";
+  return IsUsageError(status) ? kExitUsage : kExitFailed;
+}
+
+int FinishOutput(const std::string& command, int exit_code) {
+  std::cout.flush();
+  if (std::cout.good() && std::fflush(stdout) == 0) return exit_code;
+  std::cerr << "gleaner " << command << ": standard output could not be written\n";
+  return kExitFailed;
+}
+
+}  // namespace gleaner
+
+int main(int argc, char** argv) { return gleaner::Main(argc, argv); }
