@@ -29,8 +29,9 @@ class WorkloadPermutation {
 
   // `i` is below n.
   uint64_t At(uint64_t i) const {
-    // A permutation of the next power of two; what it puts past the end it permutes again,
-    // which ends, because the cycle leads back to i, and makes a permutation of what is left.
+    // A permutation of the next power of two; what it puts past the end it permutes
+    // again, which ends, because the cycle leads back to i, and makes a permutation of
+    // what is left.
     do {
       i = Mix(i);
     } while (i >= n_);
@@ -38,8 +39,8 @@ class WorkloadPermutation {
   }
 
  private:
-  // Each step is invertible modulo the power of two: adding, multiplying by an odd number, and
-  // folding the upper half onto the lower.
+  // Each step is invertible modulo the power of two: adding, multiplying by an odd
+  // number, and folding the upper half onto the lower.
   struct Round {
     uint64_t add;
     uint64_t multiply;
