@@ -13,7 +13,7 @@
 // so are the ends of ranges; a range that is empty changes nothing.
 //
 // How it stores. The lbas are cut into leaves of 1,024 blocks. A leaf holds one extent in
-// place, or up to 256 extents in a packed array, or, where there are more, one entry per
+// place, or up to 64 extents in a packed array, or, where there are more, one entry per
 // block, of 4 bytes while every physical block is below 2^32 - 1, else of 8. Leaves stand
 // in directories of 256 (1 GiB of 4 KiB blocks), found by index below lba 2^36, by a
 // search tree above. Where an area of the address space holds few extents it has no
@@ -29,11 +29,10 @@
 //                                      1,024 blocks): inline below
 //   one block, elsewhere               O(log e), and moves within one packed array
 //   a range of n blocks                O(log e + d + n / 1024)
-// Changes of form are amortised. A leaf turns to entries at 257 extents, and back at 128
-// or fewer: at least 65 blocks change between two conversions, which cost 1,024 entries
-// each. Its extents are counted again after as many updates as could have made them so
-// few: about every 450 in a leaf that is mapped at random, every 64 at least. A count
-// reads 1,024 entries.
+// Changes of form are amortised. A leaf turns to entries at 65 extents, and back at 32 or fewer:
+// at least 128 blocks change between two conversions, which cost 1,024 entries each. Its extents
+// are counted again after as many updates as could have made them so few: about every 480 in a
+// leaf that is mapped at random, every 128 at least. A count reads 1,024 entries.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // The map of 1,024 consecutive lbas, in whichever form is smallest for how it is
-// fragmented: one extent in place, a packed array of up to 256, or an entry per block.
+// fragmented: one extent in place, a packed array of up to 64, or an entry per block.
 //
 //   Leaf leaf;                                     // all unmapped
 //   leaf.Replace(base, 0, 8, 700, displaced);      // maps its first 8 blocks to
@@ -25,8 +25,10 @@ class Leaf {
   static constexpr uint64_t kBlocks = uint64_t{1} << kBits;
   // More extents than the first: an entry per block. As few as the second: an array
   // again.
-  static constexpr uint64_t kMaxRuns = kBlocks / 4;
+  static constexpr uint64_t kMaxRuns = kBlocks / 16;
   static constexpr uint64_t kFewRuns = kMaxRuns / 2;
+  // Updates of a leaf of entries before its extents are counted again, at least.
+  static constexpr uint64_t kRecountAfter = 128;
   // In an entry of 4 bytes: a hole.
   static constexpr uint32_t kNarrowHole = std::numeric_limits<uint32_t>::max();
 

@@ -25,12 +25,14 @@ void CandidateIndex::Reset(uint32_t slots) {
     levels_.emplace_back(size_t{groups} * buckets_, 0);
     positions = groups;
   } while (positions > 1);
+  depth_ = levels_.size();
+  for (size_t level = 0; level < depth_; ++level) base_[level] = levels_[level].data();
 }
 
 uint32_t CandidateIndex::Next(uint32_t bucket, uint32_t slot) const {
   // Climb until a word has a set bit to the right of where we came from, then descend.
   uint32_t position = slot;
-  for (size_t level = 0; level < levels_.size(); ++level) {
+  for (size_t level = 0; level < depth_; ++level) {
     const uint32_t bit = position & 63;
     const uint64_t above =
         bit == 63 ? 0 : WordAt(level, position >> 6, bucket) & (~uint64_t{0} << (bit + 1));

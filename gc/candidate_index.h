@@ -43,7 +43,7 @@ class CandidateIndex {
       word |= uint64_t{1} << (position & 63);
       GLEANER_DCHECK(level > 0 || before != word);
       if (before != 0) return;
-      if (++level == levels_.size()) break;
+      if (++level == depth_) break;
       position >>= 6;
     }
     nonempty_[bucket >> 6] |= uint64_t{1} << (bucket & 63);
@@ -58,7 +58,7 @@ class CandidateIndex {
       GLEANER_DCHECK(word >> (position & 63) & 1);
       word &= ~(uint64_t{1} << (position & 63));
       if (word != 0) return;
-      if (++level == levels_.size()) break;
+      if (++level == depth_) break;
       position >>= 6;
     }
     nonempty_[bucket >> 6] &= ~(uint64_t{1} << (bucket & 63));
@@ -76,7 +76,7 @@ class CandidateIndex {
   // The lowest slot of a bucket that has a member.
   uint32_t First(uint32_t bucket) const {
     uint32_t position = 0;
-    for (size_t level = levels_.size(); level-- > 0;) {
+    for (size_t level = depth_; level-- > 0;) {
       const uint64_t word = WordAt(level, position, bucket);
       GLEANER_DCHECK(word != 0);
       position = position << 6 | static_cast<uint32_t>(std::countr_zero(word));
@@ -94,10 +94,10 @@ class CandidateIndex {
 
  private:
   uint64_t& WordAt(size_t level, uint32_t group, uint32_t bucket) {
-    return levels_[level][size_t{group} * buckets_ + bucket];
+    return base_[level][size_t{group} * buckets_ + bucket];
   }
   uint64_t WordAt(size_t level, uint32_t group, uint32_t bucket) const {
-    return levels_[level][size_t{group} * buckets_ + bucket];
+    return base_[level][size_t{group} * buckets_ + bucket];
   }
   uint32_t FindBucket(uint32_t from) const {
     for (uint32_t w = from >> 6; w < nonempty_.size(); ++w) {
@@ -108,11 +108,17 @@ class CandidateIndex {
     return kNone;
   }
 
+  CandidateIndex(const CandidateIndex&) = delete;
+  CandidateIndex& operator=(const CandidateIndex&) = delete;
+
   const uint32_t buckets_;
   uint32_t slots_ = 0;
   // levels_[0] has a bit per slot; a bit of level k + 1 says that a word of level k is not zero.
   // The highest level has one word per bucket.
   std::vector<std::vector<uint64_t>> levels_;
+  // The same without the detour: 64^6 slots are more than there can be.
+  uint64_t* base_[6] = {};
+  size_t depth_ = 0;
   std::vector<uint64_t> nonempty_;  // a bit per bucket
 };
 

@@ -18,19 +18,23 @@ CopyPlanner::CopyPlanner(absl::Span<const Extent> survivors) : survivors_(surviv
 }
 
 void CopyPlanner::LayOver(PhysicalRange run, std::vector<Move>* moves) {
-  while (!run.empty() && !done()) {
+  moves->reserve(moves->size() + survivors_.size() - next_);
+  PhysicalBlock to = run.start;
+  uint64_t left = run.count.value();
+  while (left > 0 && !done()) {
     const Extent& extent = survivors_[next_];
     GLEANER_DCHECK(extent.count.value() > 0);
-    const BlockCount n = std::min(run.count, extent.count - placed_);
-    moves->push_back({extent.lba + placed_, extent.physical + placed_, run.start, n});
-    run = {run.start + n, run.count - n};
-    remaining_ -= n;
+    const BlockCount n(std::min(left, extent.count.value() - placed_.value()));
+    moves->push_back({extent.lba + placed_, extent.physical + placed_, to, n});
+    to += n;
+    left -= n.value();
     placed_ += n;
     if (placed_ == extent.count) {
       ++next_;
       placed_ = BlockCount(0);
     }
   }
+  remaining_ -= to - run.start;
 }
 
 }  // namespace gleaner

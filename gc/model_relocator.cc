@@ -32,9 +32,20 @@ class ModelRelocator : public Relocator {
       counters_.copy_ranges += command.sources.size();
       counters_.native_blocks += command.blocks.value();
     };
-    for (const Move& move : moves) {
-      const DeviceBlockCount count(move.count.value());
-      compiler_.Add({DeviceBlock(move.from.value()), count}, DeviceBlock(move.to.value()), emit);
+    // Neighbours both here and there are one source for the compiler anyway; most moves are.
+    for (size_t i = 0; i < moves.size();) {
+      const Move& first = moves[i];
+      uint64_t from_end = first.from.value() + first.count.value();
+      uint64_t to_end = first.to.value() + first.count.value();
+      for (++i; i < moves.size() && moves[i].from.value() == from_end &&
+                moves[i].to.value() == to_end;
+           ++i) {
+        from_end += moves[i].count.value();
+        to_end += moves[i].count.value();
+      }
+      const uint64_t count = from_end - first.from.value();
+      compiler_.Add({DeviceBlock(first.from.value()), DeviceBlockCount(count)},
+                    DeviceBlock(first.to.value()), emit);
     }
     compiler_.Finish(emit);
   }

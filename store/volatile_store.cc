@@ -347,32 +347,39 @@ BlockCount VolatileStore::RoomInOpenSegment(ClassId log_class) const {
   return logs_.room(log_class);
 }
 
-// Gathers the liveness changes of moves that follow each other, and makes them run by run.
+// Gathers the liveness changes of moves, and makes them in runs as long as possible.
 class VolatileStore::MoveLedger {
  public:
   explicit MoveLedger(VolatileStore* store) : store_(store) {}
-  ~MoveLedger() { Flush(); }
+  ~MoveLedger() {
+    FlushLive();
+    FlushStale();
+  }
 
   void Add(PhysicalBlock from, PhysicalBlock to, BlockCount count) {
-    if (from != from_.end() || to != to_.end()) [[unlikely]] {
-      Flush();
-      from_ = {from, BlockCount(0)};
-      to_ = {to, BlockCount(0)};
+    if (to != live_.end()) [[unlikely]] {
+      FlushLive();
+      live_ = {to, BlockCount(0)};
     }
-    from_.count += count;
-    to_.count += count;
+    live_.count += count;
+    if (from != stale_.end()) {
+      FlushStale();
+      stale_ = {from, BlockCount(0)};
+    }
+    stale_.count += count;
   }
 
  private:
-  void Flush() {
-    if (to_.empty()) return;
-    store_->MarkLive(to_);
-    store_->MarkStale(from_);
+  void FlushLive() {
+    if (!live_.empty()) store_->MarkLive(live_);
+  }
+  void FlushStale() {
+    if (!stale_.empty()) store_->MarkStale(stale_);
   }
 
   VolatileStore* const store_;
-  PhysicalRange from_{PhysicalBlock(0), BlockCount(0)};
-  PhysicalRange to_{PhysicalBlock(0), BlockCount(0)};
+  PhysicalRange live_{PhysicalBlock(0), BlockCount(0)};
+  PhysicalRange stale_{PhysicalBlock(0), BlockCount(0)};
 };
 
 void VolatileStore::Commit(absl::Span<const Move> moves, Done done) {
