@@ -1,6 +1,14 @@
 #include "tests/device/conformance.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "device/file_device.h"
 #include "device/mem_device.h"
+#include "tests/device/direct_io_refusal.h"
 
 namespace gleaner::testing {
 namespace {
@@ -46,6 +54,40 @@ DeviceOr MemZoned(Access access) {
   return MemDevice::Create(options);
 }
 
+// A file of 512 blocks in `directory`, with no name left once it is open.
+DeviceOr TemporaryFile(const std::string& directory, uint32_t block_bytes,
+                       Access access) {
+  static int files = 0;
+  const std::string path =
+      absl::StrCat(directory, "/conformance.", getpid(), ".", files++);
+  FileDeviceOptions options;
+  options.access = access;
+  options.block_bytes = block_bytes;
+  options.create_bytes = uint64_t{512} * block_bytes;
+  if (access == Access::kReadOnly) {  // which creates nothing
+    const int fd = open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600);
+    GLEANER_CHECK(fd >= 0 &&
+                  ftruncate(fd, static_cast<off_t>(options.create_bytes)) == 0);
+    close(fd);
+  }
+  DeviceOr device = OpenFileDevice(path, options);
+  unlink(path.c_str());
+  return device;
+}
+
+DeviceOr File(Access access) { return TemporaryFile(::testing::TempDir(), 4096, access); }
+
+DeviceOr File512(Access access) {
+  return TemporaryFile(::testing::TempDir(), 512, access);
+}
+
+DeviceOr FileInTmpfs(Access access) { return TemporaryFile("/dev/shm", 4096, access); }
+
+DeviceOr FileInPageCache(Access access) {
+  DirectIoRefusal refusal;
+  return TemporaryFile(::testing::TempDir(), 512, access);
+}
+
 }  // namespace
 
 std::vector<Backend> Backends() {
@@ -55,6 +97,10 @@ std::vector<Backend> Backends() {
       {"mem_without_copy", MemWithoutCopy},
       {"mem_volatile", MemVolatile},
       {"mem_zoned", MemZoned},
+      {"file", File},
+      {"file_512", File512},
+      {"file_in_tmpfs", FileInTmpfs},
+      {"file_in_page_cache", FileInPageCache},
   };
 }
 
