@@ -56,8 +56,8 @@ FileQueue::~FileQueue() {
     io_uring_cqe_seen(&ring_, cqe);
     --in_kernel;
   }
-  // The kernel takes a ring down some time after it is closed; until then a registered file
-  // stays open, and locked, for the next one who wants it.
+  // The kernel takes a ring down some time after it is closed; until then a registered
+  // file stays open, and locked, for the next one who wants it.
   io_uring_unregister_files(&ring_);
   io_uring_queue_exit(&ring_);
 }
