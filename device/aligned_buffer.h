@@ -4,7 +4,7 @@
 //   GLEANER_RETURN_IF_ERROR(ReadBlocks(*queue, {DeviceBlock(0), DeviceBlockCount(16)},
 //                                      buffer.data()));
 //
-// Moves, does not copy. Untouched parts cost no memory.
+// Moves, does not copy.
 #pragma once
 
 #include <cstddef>

@@ -1,0 +1,257 @@
+#include "device/device_factory.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/nearest_name.h"
+#include "base/status_macros.h"
+#include "device/file_device.h"
+#include "device/marker.h"
+#include "device/mem_device.h"
+
+namespace gleaner {
+namespace {
+
+using OpenResult = absl::StatusOr<std::unique_ptr<Device>>;
+
+// The most that a size may be: what an off_t can say.
+constexpr uint64_t kMaxBytes = std::numeric_limits<int64_t>::max();
+
+// Reads the values of one spec; remembers the first that is wrong.
+class Values {
+ public:
+  explicit Values(const DeviceSpec& spec) : spec_(spec) {}
+
+  // A size in bytes; `missing` if the key is not there.
+  uint64_t Bytes(absl::string_view key, uint64_t missing) {
+    const std::string* text = spec_.Find(key);
+    if (text == nullptr) return missing;
+    const absl::StatusOr<uint64_t> bytes = ParseSize(*text);
+    if (!bytes.ok()) return Wrong(key, bytes.status().message());
+    return *bytes;
+  }
+  // The same, in device blocks.
+  DeviceBlockCount Blocks(absl::string_view key, uint32_t block_bytes) {
+    const uint64_t bytes = Bytes(key, 0);
+    if (block_bytes == 0 || bytes % block_bytes == 0) {
+      return DeviceBlockCount(block_bytes == 0 ? 0 : bytes / block_bytes);
+    }
+    Wrong(key, absl::StrCat(*spec_.Find(key), " is not a multiple of the block, ",
+                            block_bytes, " bytes"));
+    return DeviceBlockCount(0);
+  }
+  // A number, zero allowed.
+  template <typename T>
+  T Count(absl::string_view key, T missing) {
+    const std::string* text = spec_.Find(key);
+    if (text == nullptr) return missing;
+    T value = 0;
+    if (absl::SimpleAtoi(*text, &value)) return value;
+    return static_cast<T>(Wrong(key, absl::StrCat("\"", *text, "\" is not a number")));
+  }
+
+  const absl::Status& status() const { return status_; }
+
+ private:
+  uint64_t Wrong(absl::string_view key, absl::string_view what) {
+    if (status_.ok()) {
+      status_ =
+          absl::InvalidArgumentError(absl::StrCat(spec_.backend, ": ", key, ": ", what));
+    }
+    return 0;
+  }
+
+  const DeviceSpec& spec_;
+  absl::Status status_;
+};
+
+absl::StatusOr<uint32_t> BlockBytes(Values& values, uint32_t missing) {
+  const uint64_t bytes = values.Bytes("block", missing);
+  GLEANER_RETURN_IF_ERROR(values.status());
+  if (bytes == 0 || (bytes >= 512 && bytes <= 65536 && (bytes & (bytes - 1)) == 0)) {
+    return static_cast<uint32_t>(bytes);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("block: ", bytes, " is not a power of two from 512 to 65536"));
+}
+
+OpenResult OpenMem(const DeviceSpec& spec, const OpenOptions& options) {
+  Values values(spec);
+  if (spec.Find("size") == nullptr) {
+    return absl::InvalidArgumentError("mem: size is missing, as in mem:size=1G");
+  }
+  MemDeviceOptions mem;
+  mem.access = options.access;
+  GLEANER_ASSIGN_OR_RETURN(mem.block_bytes, BlockBytes(values, mem.block_bytes));
+  mem.capacity = values.Blocks("size", mem.block_bytes);
+  mem.zone_size = values.Blocks("zone", mem.block_bytes);
+  mem.zone_capacity = values.Blocks("zone_capacity", mem.block_bytes);
+  mem.max_open_zones = values.Count("max_open", mem.max_open_zones);
+  CopyLimits& limits = mem.copy_limits;
+  limits.max_copy_blocks = values.Count("max_copy_blocks", limits.max_copy_blocks);
+  limits.max_copy_ranges = values.Count("max_copy_ranges", limits.max_copy_ranges);
+  limits.max_range_blocks = values.Count("max_range_blocks", limits.max_range_blocks);
+  GLEANER_RETURN_IF_ERROR(values.status());
+  return MemDevice::Create(mem);
+}
+
+OpenResult OpenFile(const DeviceSpec& spec, const OpenOptions& options) {
+  Values values(spec);
+  FileDeviceOptions file;
+  file.access = options.access;
+  GLEANER_ASSIGN_OR_RETURN(file.block_bytes, BlockBytes(values, 0));
+  file.create_bytes = values.Bytes("size", 0);
+  file.message = options.message;
+  GLEANER_RETURN_IF_ERROR(values.status());
+  return OpenFileDevice(spec.argument, file);
+}
+
+constexpr const char* kMemKeys[] = {"size",
+                                    "block",
+                                    "zone",
+                                    "zone_capacity",
+                                    "max_open",
+                                    "max_copy_blocks",
+                                    "max_copy_ranges",
+                                    "max_range_blocks"};
+constexpr const char* kFileKeys[] = {"size", "block"};
+
+constexpr DeviceBackend kBackends[] = {
+    {"mem",
+     "mem:size=1G[,block=4096][,zone=64M,zone_capacity=48M,max_open=14][,max_copy_blocks="
+     "1024,"
+     "max_copy_ranges=128,max_range_blocks=128]: memory; executes Copy",
+     nullptr, kMemKeys, OpenMem},
+    {"file",
+     "file:PATH[,size=1G][,block=4096]: a regular file (size= creates a missing one) or "
+     "a block "
+     "device, by direct I/O",
+     "PATH", kFileKeys, OpenFile},
+};
+
+absl::StatusOr<const DeviceBackend*> FindBackend(absl::string_view name) {
+  std::vector<absl::string_view> names;
+  for (const DeviceBackend& backend : kBackends) {
+    if (name == backend.name) return &backend;
+    names.push_back(backend.name);
+  }
+  return UnknownNameError("device", name, names);
+}
+
+// Whether `text` begins as key=value does.
+bool BeginsWithKey(absl::string_view text) {
+  const size_t n = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_");
+  return n != 0 && n != absl::string_view::npos && text[n] == '=';
+}
+
+// Takes the argument off the front of `rest`: it ends before a comma that a key follows,
+// so that a path may hold commas.
+absl::string_view TakeArgument(absl::string_view& rest) {
+  size_t end = 0;
+  while ((end = rest.find(',', end)) != absl::string_view::npos) {
+    if (BeginsWithKey(rest.substr(end + 1))) break;
+    ++end;
+  }
+  const absl::string_view argument = rest.substr(0, end);
+  rest = end == absl::string_view::npos ? "" : rest.substr(end + 1);
+  return argument;
+}
+
+absl::Status ParseValue(const DeviceBackend& backend, absl::string_view item,
+                        DeviceSpec& spec) {
+  const std::pair<absl::string_view, absl::string_view> pair =
+      absl::StrSplit(item, absl::MaxSplits('=', 1));
+  const auto [key, value] = pair;
+  if (std::find(backend.keys.begin(), backend.keys.end(), key) == backend.keys.end()) {
+    const std::vector<absl::string_view> keys(backend.keys.begin(), backend.keys.end());
+    return UnknownNameError(absl::StrCat("key of ", backend.name, ":"), key, keys);
+  }
+  if (value.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        backend.name, ": ", key, " needs a value, as in ", backend.synopsis));
+  }
+  if (spec.Find(key) != nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(backend.name, ": ", key, " is given twice"));
+  }
+  spec.values.emplace_back(std::string(key), std::string(value));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+const std::string* DeviceSpec::Find(absl::string_view key) const {
+  for (const auto& [name, value] : values) {
+    if (name == key) return &value;
+  }
+  return nullptr;
+}
+
+absl::Span<const DeviceBackend> DeviceBackends() { return kBackends; }
+
+absl::StatusOr<DeviceSpec> ParseSpec(absl::string_view text) {
+  const size_t colon = text.find(':');
+  const absl::string_view name = text.substr(0, colon);
+  if (colon == absl::string_view::npos && absl::StrContains(text, '/')) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\" names no device; file:", text, " would"));
+  }
+  GLEANER_ASSIGN_OR_RETURN(const DeviceBackend* backend, FindBackend(name));
+  absl::string_view rest = colon == absl::string_view::npos ? "" : text.substr(colon + 1);
+  DeviceSpec spec;
+  spec.backend = backend->name;
+  if (backend->argument != nullptr) {
+    spec.argument = std::string(TakeArgument(rest));
+    if (spec.argument.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(backend->name, ": ", backend->argument, " is missing, as in ",
+                       backend->synopsis));
+    }
+  }
+  if (rest.empty()) return spec;
+  for (absl::string_view item : absl::StrSplit(rest, ',')) {
+    GLEANER_RETURN_IF_ERROR(ParseValue(*backend, item, spec));
+  }
+  return spec;
+}
+
+absl::StatusOr<std::unique_ptr<Device>> OpenDevice(absl::string_view text,
+                                                   const OpenOptions& options) {
+  GLEANER_ASSIGN_OR_RETURN(const DeviceSpec spec, ParseSpec(text));
+  GLEANER_ASSIGN_OR_RETURN(const DeviceBackend* backend, FindBackend(spec.backend));
+  GLEANER_ASSIGN_OR_RETURN(std::unique_ptr<Device> device, backend->open(spec, options));
+  if (options.access == Access::kReadWrite && !options.force) {
+    GLEANER_RETURN_IF_ERROR(CheckOverwritable(*device));
+  }
+  return device;
+}
+
+absl::StatusOr<uint64_t> ParseSize(absl::string_view text) {
+  constexpr absl::string_view kSuffixes = "KMGT";
+  absl::string_view digits = text;
+  int shift = 0;
+  if (!digits.empty() && !absl::ascii_isdigit(digits.back())) {
+    const size_t suffix = kSuffixes.find(digits.back());
+    shift = suffix == absl::string_view::npos ? 0 : 10 * (static_cast<int>(suffix) + 1);
+    if (shift > 0) digits.remove_suffix(1);
+  }
+  uint64_t value = 0;
+  if (digits.empty() || !std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit) ||
+      !absl::SimpleAtoi(digits, &value)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", text, "\" is not a size: digits, then nothing or one of K, M, G, T"));
+  }
+  if (value == 0) return absl::InvalidArgumentError("a size of zero");
+  if (value > kMaxBytes >> shift) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(text, " bytes is more than there can be"));
+  }
+  return value << shift;
+}
+
+}  // namespace gleaner

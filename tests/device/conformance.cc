@@ -1,0 +1,107 @@
+#include "tests/device/conformance.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "device/file_device.h"
+#include "device/mem_device.h"
+#include "tests/device/direct_io_refusal.h"
+
+namespace gleaner::testing {
+namespace {
+
+using DeviceOr = absl::StatusOr<std::unique_ptr<Device>>;
+
+MemDeviceOptions MemOptions(Access access) {
+  MemDeviceOptions options;
+  options.access = access;
+  options.capacity = DeviceBlockCount(512);
+  options.max_transfer = DeviceBlockCount(8);
+  options.copy_limits = {
+      .max_copy_blocks = 16, .max_copy_ranges = 3, .max_range_blocks = 8};
+  return options;
+}
+
+DeviceOr Mem(Access access) { return MemDevice::Create(MemOptions(access)); }
+
+DeviceOr Mem512(Access access) {
+  MemDeviceOptions options = MemOptions(access);
+  options.block_bytes = 512;
+  return MemDevice::Create(options);
+}
+
+DeviceOr MemWithoutCopy(Access access) {
+  MemDeviceOptions options = MemOptions(access);
+  options.copy_limits = {};
+  return MemDevice::Create(options);
+}
+
+DeviceOr MemVolatile(Access access) {
+  MemDeviceOptions options = MemOptions(access);
+  options.volatile_cache = true;
+  return MemDevice::Create(options);
+}
+
+DeviceOr MemZoned(Access access) {
+  MemDeviceOptions options = MemOptions(access);
+  options.zone_size = DeviceBlockCount(64);
+  options.zone_capacity = DeviceBlockCount(48);
+  options.max_open_zones = 3;
+  options.max_active_zones = 4;
+  return MemDevice::Create(options);
+}
+
+// A file of 512 blocks in `directory`, with no name left once it is open.
+DeviceOr TemporaryFile(const std::string& directory, uint32_t block_bytes,
+                       Access access) {
+  static int files = 0;
+  const std::string path =
+      absl::StrCat(directory, "/conformance.", getpid(), ".", files++);
+  FileDeviceOptions options;
+  options.access = access;
+  options.block_bytes = block_bytes;
+  options.create_bytes = uint64_t{512} * block_bytes;
+  if (access == Access::kReadOnly) {  // which creates nothing
+    const int fd = open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600);
+    GLEANER_CHECK(fd >= 0 &&
+                  ftruncate(fd, static_cast<off_t>(options.create_bytes)) == 0);
+    close(fd);
+  }
+  DeviceOr device = OpenFileDevice(path, options);
+  unlink(path.c_str());
+  return device;
+}
+
+DeviceOr File(Access access) { return TemporaryFile(::testing::TempDir(), 4096, access); }
+
+DeviceOr File512(Access access) {
+  return TemporaryFile(::testing::TempDir(), 512, access);
+}
+
+DeviceOr FileInTmpfs(Access access) { return TemporaryFile("/dev/shm", 4096, access); }
+
+DeviceOr FileInPageCache(Access access) {
+  DirectIoRefusal refusal;
+  return TemporaryFile(::testing::TempDir(), 512, access);
+}
+
+}  // namespace
+
+std::vector<Backend> Backends() {
+  return {
+      {"mem", Mem},
+      {"mem_512", Mem512},
+      {"mem_without_copy", MemWithoutCopy},
+      {"mem_volatile", MemVolatile},
+      {"mem_zoned", MemZoned},
+      {"file", File},
+      {"file_512", File512},
+      {"file_in_tmpfs", FileInTmpfs},
+      {"file_in_page_cache", FileInPageCache},
+  };
+}
+
+}  // namespace gleaner::testing

@@ -1,0 +1,196 @@
+#include "device/device_factory.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "device/marker.h"
+#include "tests/testing/status_matchers.h"
+
+namespace gleaner {
+namespace {
+
+using ::gleaner::testing::IsOk;
+using ::gleaner::testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+
+TEST(ParseSizeTest, DigitsAndASuffix) {
+  EXPECT_EQ(*ParseSize("1"), 1u);
+  EXPECT_EQ(*ParseSize("4096"), 4096u);
+  EXPECT_EQ(*ParseSize("3K"), 3072u);
+  EXPECT_EQ(*ParseSize("16M"), 16777216u);
+  EXPECT_EQ(*ParseSize("1G"), 1073741824u);
+  EXPECT_EQ(*ParseSize("2T"), 2199023255552u);
+  EXPECT_EQ(*ParseSize("9223372036854775807"), 9223372036854775807u);
+}
+
+TEST(ParseSizeTest, RefusesTheRest) {
+  for (const char* text :
+       {"", "K", "1k", "1KB", "1 K", " 1", "-1", "+1", "1.5G", "0x10", "1e3", "G1"}) {
+    EXPECT_THAT(ParseSize(text), StatusIs(kInvalid, HasSubstr("is not a size"))) << text;
+  }
+  EXPECT_THAT(ParseSize("0"), StatusIs(kInvalid, HasSubstr("zero")));
+  EXPECT_THAT(ParseSize("0G"), StatusIs(kInvalid, HasSubstr("zero")));
+  EXPECT_THAT(ParseSize("8388608T"),
+              StatusIs(kInvalid, HasSubstr("more than there can be")));
+  EXPECT_THAT(ParseSize("99999999999999999999"), StatusIs(kInvalid));
+}
+
+TEST(ParseSpecTest, TakesApart) {
+  ASSERT_OK_AND_ASSIGN(const DeviceSpec mem, ParseSpec("mem:size=1G,block=512"));
+  EXPECT_EQ(mem.backend, "mem");
+  EXPECT_EQ(mem.argument, "");
+  EXPECT_THAT(mem.values, ElementsAre(Pair("size", "1G"), Pair("block", "512")));
+  EXPECT_EQ(*mem.Find("block"), "512");
+  EXPECT_EQ(mem.Find("zone"), nullptr);
+
+  ASSERT_OK_AND_ASSIGN(const DeviceSpec file, ParseSpec("file:/a:b/c,d/e=f g,,h,size=2M"));
+  EXPECT_EQ(file.argument, "/a:b/c,d/e=f g,,h");
+  EXPECT_THAT(file.values, ElementsAre(Pair("size", "2M")));
+}
+
+TEST(ParseSpecTest, NamesTheNearestBackendAndKey) {
+  EXPECT_THAT(ParseSpec("men:size=1G"), StatusIs(kInvalid, HasSubstr("\"mem\"")));
+  EXPECT_THAT(ParseSpec("mem:sise=1G"), StatusIs(kInvalid, HasSubstr("\"size\"")));
+  EXPECT_THAT(ParseSpec("mem:size=1G,max_copy_range=4"),
+              StatusIs(kInvalid, HasSubstr("\"max_copy_ranges\"")));
+  EXPECT_THAT(ParseSpec("file:/x,sise=1G"), StatusIs(kInvalid, HasSubstr("\"size\"")));
+  EXPECT_THAT(ParseSpec("/dev/sda"), StatusIs(kInvalid, HasSubstr("file:/dev/sda")));
+  EXPECT_THAT(ParseSpec(""), StatusIs(kInvalid));
+}
+
+TEST(ParseSpecTest, RefusesWhatIsIncomplete) {
+  EXPECT_THAT(ParseSpec("mem:size"), StatusIs(kInvalid, HasSubstr("needs a value")));
+  EXPECT_THAT(ParseSpec("mem:size="), StatusIs(kInvalid, HasSubstr("needs a value")));
+  EXPECT_THAT(ParseSpec("mem:size=1G,"), StatusIs(kInvalid));
+  EXPECT_THAT(ParseSpec("mem:size=1G,size=1G"), StatusIs(kInvalid, HasSubstr("twice")));
+  EXPECT_THAT(ParseSpec("file:"), StatusIs(kInvalid, HasSubstr("PATH is missing")));
+  EXPECT_THAT(ParseSpec("file"), StatusIs(kInvalid, HasSubstr("PATH is missing")));
+  EXPECT_THAT(ParseSpec("file:,size=1G"),
+              StatusIs(kInvalid, HasSubstr("PATH is missing")));
+}
+
+TEST(DeviceBackendsTest, EveryRowDescribesItself) {
+  for (const DeviceBackend& backend : DeviceBackends()) {
+    EXPECT_THAT(backend.synopsis, HasSubstr(absl::StrCat(backend.name, ":")));
+    for (const char* key : backend.keys) {
+      EXPECT_THAT(backend.synopsis, HasSubstr(absl::StrCat(key, "=")));
+    }
+  }
+}
+
+TEST(OpenDeviceTest, MemTakesEveryKey) {
+  ASSERT_OK_AND_ASSIGN(
+      const auto device,
+      OpenDevice("mem:size=1G,block=512,zone=64M,zone_capacity=48M,max_open=14,"
+                 "max_copy_blocks=5,max_copy_ranges=2,max_range_blocks=3"));
+  const Geometry& g = device->geometry();
+  EXPECT_EQ(g.block_bytes, 512u);
+  EXPECT_EQ(g.capacity, DeviceBlockCount(2097152));
+  EXPECT_EQ(g.zone_size, DeviceBlockCount(131072));
+  EXPECT_EQ(g.zone_capacity, DeviceBlockCount(98304));
+  EXPECT_EQ(g.max_open_zones, 14u);
+  EXPECT_EQ(
+      device->hardware_copy_limits(),
+      (CopyLimits{.max_copy_blocks = 5, .max_copy_ranges = 2, .max_range_blocks = 3}));
+}
+
+TEST(OpenDeviceTest, MemDefaults) {
+  ASSERT_OK_AND_ASSIGN(const auto device, OpenDevice("mem:size=1M"));
+  EXPECT_EQ(device->geometry().block_bytes, 4096u);
+  EXPECT_FALSE(device->geometry().zoned());
+  EXPECT_EQ(device->copy_limits(), (CopyLimits{.max_copy_blocks = 1024,
+                                               .max_copy_ranges = 128,
+                                               .max_range_blocks = 128}));
+}
+
+TEST(OpenDeviceTest, MemWithoutCopy) {
+  ASSERT_OK_AND_ASSIGN(const auto device, OpenDevice("mem:size=1M,max_copy_blocks=0"));
+  EXPECT_FALSE(device->copy_limits().can_copy());
+}
+
+TEST(OpenDeviceTest, RefusesAbsurdValues) {
+  for (const auto& [spec, message] : std::vector<std::pair<std::string, std::string>>{
+           {"mem", "size is missing"},
+           {"mem:block=512", "size is missing"},
+           {"mem:size=0", "size: a size of zero"},
+           {"mem:size=1000", "not a multiple of the block, 4096 bytes"},
+           {"mem:size=4000000T", "128 TiB"},
+           {"mem:size=1M,block=1000", "power of two"},
+           {"mem:size=1M,block=1M", "power of two"},
+           {"mem:size=1M,zone=384K", "multiple of the zone size"},
+           {"mem:size=1M,zone=0", "zone: a size of zero"},
+           {"mem:size=1M,zone_capacity=64K", "without a zone size"},
+           {"mem:size=1M,max_open=-1", "max_open: \"-1\" is not a number"},
+           {"mem:size=1M,max_copy_ranges=4294967296", "is not a number"},
+           {"file:/nowhere,size=0", "size: a size of zero"},
+           {"file:/nowhere,size=1G,block=5", "power of two"}}) {
+    EXPECT_THAT(OpenDevice(spec), StatusIs(kInvalid, HasSubstr(message))) << spec;
+  }
+}
+
+class OpenFileTest : public ::testing::Test {
+ protected:
+  OpenFileTest() : path_(absl::StrCat(::testing::TempDir(), "/factory.", getpid())) {}
+  ~OpenFileTest() override { unlink(path_.c_str()); }
+
+  void MakeFile(absl::string_view text) {
+    const int fd = open(path_.c_str(), O_CREAT | O_WRONLY, 0600);
+    ASSERT_GE(fd, 0);
+    ASSERT_EQ(ftruncate(fd, 8 << 20), 0);
+    ASSERT_EQ(pwrite(fd, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+    close(fd);
+  }
+  std::string Spec(absl::string_view rest = "") const {
+    return absl::StrCat("file:", path_, rest);
+  }
+
+  const std::string path_;
+};
+
+TEST_F(OpenFileTest, CreatesAndReopens) {
+  EXPECT_THAT(OpenDevice(Spec()),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr(path_)));
+  {
+    ASSERT_OK_AND_ASSIGN(const auto device, OpenDevice(Spec(",size=1M,block=512")));
+    EXPECT_EQ(device->geometry().block_bytes, 512u);
+    EXPECT_EQ(device->geometry().capacity, DeviceBlockCount(2048));
+  }
+  EXPECT_THAT(OpenDevice(Spec(",size=2M")),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr("1048576"), HasSubstr("2097152"))));
+  EXPECT_THAT(OpenDevice(Spec(",size=1M")), IsOk());
+}
+
+TEST_F(OpenFileTest, ForeignDataIsOverwrittenOnlyByForce) {
+  MakeFile("somebody's database");
+  EXPECT_THAT(OpenDevice(Spec()),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr(path_), HasSubstr("--force"))));
+  OpenOptions options;
+  options.access = Access::kReadOnly;
+  EXPECT_THAT(OpenDevice(Spec(), options), IsOk());
+  options.access = Access::kReadWrite;
+  options.force = true;
+  EXPECT_THAT(OpenDevice(Spec(), options), IsOk());
+}
+
+TEST_F(OpenFileTest, OurOwnDataIsOverwritten) {
+  MakeFile({kGleanerMarker, kGleanerMarkerBytes});
+  EXPECT_THAT(OpenDevice(Spec()), IsOk());
+}
+
+}  // namespace
+}  // namespace gleaner

@@ -1,0 +1,34 @@
+#include "tests/device/direct_io_refusal.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdarg>
+
+namespace {
+
+int refusals = 0;
+
+}  // namespace
+
+// Instead of the C library's.
+extern "C" int fcntl(int fd, int command, ...) {
+  va_list arguments;
+  va_start(arguments, command);
+  const long argument = va_arg(arguments, long);
+  va_end(arguments);
+  if (refusals > 0 && command == F_SETFL && (argument & O_DIRECT) != 0) {
+    errno = EINVAL;
+    return -1;
+  }
+  return static_cast<int>(syscall(SYS_fcntl, fd, command, argument));
+}
+
+namespace gleaner::testing {
+
+DirectIoRefusal::DirectIoRefusal() { ++refusals; }
+DirectIoRefusal::~DirectIoRefusal() { --refusals; }
+
+}  // namespace gleaner::testing
