@@ -50,12 +50,14 @@ absl::StatusOr<std::unique_ptr<TraceReader>> OpenInput(std::unique_ptr<LineReade
   } else {
     const absl::string_view head = input->Peek();
     if (head.empty()) {
-      absl::string_view line;  // tells an empty input from a damaged one
-      GLEANER_RETURN_IF_ERROR(input->NextLine(&line).status());
+      GLEANER_RETURN_IF_ERROR(input->PendingError());
       return input->Annotate(absl::InvalidArgumentError("an empty file is not a trace"));
     }
     const auto detected = DetectTraceFormat(head);
-    if (!detected.ok()) return input->Annotate(detected.status());
+    if (!detected.ok()) {
+      GLEANER_RETURN_IF_ERROR(input->PendingError());  // damage explains it better
+      return input->Annotate(detected.status());
+    }
     format = *detected;
   }
   return std::make_unique<FormatTraceReader>(std::move(input), *format);

@@ -41,10 +41,10 @@ struct TraceSourceOptions {
   // rewritten by a small request.
   uint32_t block_bytes = 4096;
   // Size of the address space, at least one; switches renumbering off.
-  std::optional<uint64_t> volume_blocks;
+  std::optional<uint64_t> volume_blocks = std::nullopt;
   // Only requests of this volume. It must occur: the end of a trace without it is
   // NotFound.
-  std::optional<std::string> volume;
+  std::optional<std::string> volume = std::nullopt;
 };
 
 // What a source has read so far, of the chosen volume or of all.

@@ -25,7 +25,7 @@ namespace gleaner {
 
 class BlockNumbering {
  public:
-  static constexpr uint32_t kRegionBlocks = 16;
+  static constexpr uint32_t kRegionBlocks = 8;
   static constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 
   // The numbers of the region's kRegionBlocks blocks, kNone where a block has none yet.

@@ -136,7 +136,7 @@ absl::Status NotA(absl::string_view name, absl::string_view field,
 std::string Quoted(absl::string_view text) {
   constexpr size_t kMaxQuotedBytes = 60;
   const bool cut = text.size() > kMaxQuotedBytes;
-  return absl::StrCat("\"", absl::CHexEscape(text.substr(0, kMaxQuotedBytes)),
+  return absl::StrCat("\"", absl::CEscape(text.substr(0, kMaxQuotedBytes)),
                       cut ? "…\"" : "\"");
 }
 

@@ -112,6 +112,7 @@ absl::string_view LineReader::Peek() {
 }
 
 std::string LineReader::Position() const {
+  if (position_ == 0) return name_;
   return absl::StrCat(name_, records_ ? ":record " : ":", position_);
 }
 

@@ -48,12 +48,14 @@ class LineReader {
   // both.
   absl::StatusOr<bool> NextRecord(size_t bytes, absl::string_view* record);
 
-  // What comes next, without consuming it: kMaxLineBytes or more, or all there is. Valid
-  // until the next call of anything. Damaged input is not an error here but when it is
-  // reached.
+  // What comes next, without consuming it: kMaxLineBytes or more, or all there is. Valid until the
+  // next call of anything. Damaged input is not an error here but when it is reached.
   absl::string_view Peek();
+  // OK, or the annotated error that will come behind the bytes that are buffered now.
+  absl::Status PendingError() const { return error_.ok() ? error_ : Annotate(error_); }
 
-  // Where the line or record last returned stands: "disk.csv:17", "disk.vscsi:record 17".
+  // Where the line or record last returned stands: "disk.csv:17", "disk.vscsi:record 17"; before
+  // the first, "disk.csv".
   std::string Position() const;
   // `status`, which is not OK, with the position before its message.
   absl::Status Annotate(const absl::Status& status) const;

@@ -28,7 +28,7 @@ namespace gleaner {
 class VolumeNames {
  public:
   // More are an error: they come from a column that is no volume.
-  static constexpr uint32_t kMaxVolumes = 1 << 20;
+  static constexpr uint32_t kMaxVolumes = 1 << 17;
   // The name of the one volume of a format that names none.
   static constexpr absl::string_view kOnlyVolume = "0";
 
