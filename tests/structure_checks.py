@@ -28,6 +28,9 @@ MAY_INCLUDE = {
     "tests": set(_ENGINE) | {"cli", "bench", "examples", "integrations"},
 }
 
+# Other people's headers that we name in quotes, as Google's style has it.
+QUOTED_LIBRARIES = {"absl", "CLI", "nlohmann"}
+
 _ABOVE_BASE = ("device", "extent_map", "gc", "store", "sim")
 # (what the code must not say, in which folders (None: everywhere), what to do instead)
 BANNED = [
@@ -192,9 +195,10 @@ def check_includes(files):
             bracket, header = match.groups()
             target, line = header.split("/")[0], _line_of(code, match.start(1))
             if target not in MAY_INCLUDE:
-                if bracket == '"' and target != "absl":
+                if bracket == '"' and target not in QUOTED_LIBRARIES:
                     yield Finding("include", path, line,
-                                  f'"{header}": quotes are for our folders and absl/, <> for the rest')
+                                  f'"{header}": in quotes only our folders and '
+                                  f'{", ".join(sorted(QUOTED_LIBRARIES))}')
                 continue
             if bracket == "<" or header not in files:
                 yield Finding("include", path, line,
