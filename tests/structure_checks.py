@@ -302,7 +302,7 @@ def check_build_lists(files):
             yield Finding("build", path, _line_of(text, match.start()), "glob: list the files")
         for match in re.finditer(r"\b(srcs|hdrs|deps|data)\s*=\s*\[([^\]]*)\]", text):
             labels = re.findall(r'"([^"]*)"', match.group(2))
-            if labels != sorted(labels, key=lambda label: (not label.startswith(":"), label)):
+            if labels != sorted(labels, key=lambda label: (label[:1] != ":", label.split(":"))):
                 yield Finding("build", path, _line_of(text, match.start()),
                               f"{match.group(1)} is not sorted (:local before //other)")
 

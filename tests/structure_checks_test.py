@@ -128,7 +128,7 @@ class BuildTest(unittest.TestCase):
     def test_lists(self):
         for bad in ['srcs = glob(["*.cc"])', 'deps = ["//b", "//a"]', 'deps = ["//a", ":b"]']:
             self.assertEqual(found(checks.check_build_lists, {"gc/BUILD": bad}), ["gc/BUILD:1"], bad)
-        good = 'srcs = ["a.cc"],  # no glob()\ndeps = [":b", ":c", "//a", "//a/b"]'
+        good = 'srcs = ["a.cc"],  # no glob()\ndeps = [":b", ":c", "//a:x", "//a/b"]'
         self.assertEqual(found(checks.check_build_lists, {"gc/BUILD": good}), [])
 
 
