@@ -1,0 +1,161 @@
+// The engine behind copy_engine.h: what is planned, what is in flight, in which order it
+// goes on.
+//
+// A job is cut into units: one Copy command, or one chunk (the reads that fill a buffer
+// and the write that empties it). Planning takes a unit from each job in turn while there
+// is a free buffer or room for a command; a unit then lives until its last transfer is
+// done. On a zoned target every unit also stands in the lane of its zone, and transfers
+// to the zone in that order, one at a time.
+//
+//   Start -> Job -> PlanUnit -> [reads] -> Transfer -> EndUnit -> job finished -> done
+//
+// Internal to the copy engine. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "base/clock.h"
+#include "device/aligned_buffer.h"
+#include "device/copy_batches.h"
+#include "device/copy_chunk.h"
+#include "device/copy_engine.h"
+#include "device/device.h"
+#include "device/path_chooser.h"
+
+namespace gleaner {
+
+class CopyEngine::Impl {
+ public:
+  Impl(Device* target, const CopyEngineOptions& options, const Clock& clock,
+       std::unique_ptr<IoQueue> queue, int buffers);
+
+  absl::Status Start(CopyJob job, JobDone done);
+  int Poll();
+  absl::Status Wait();
+  bool idle() const { return jobs_.empty(); }
+  const CopyCounters& counters() const { return counters_; }
+
+ private:
+  struct Job {
+    CopyJob job;
+    JobDone done;
+    CopyResult result;
+    // The batch in hand, and what becomes of it.
+    std::optional<CopyBatches> batches;
+    CopyBatch batch;        // shrinks as units take from it
+    size_t next_range = 0;  // of the batch
+    int size_class = 0;
+    PathChooser::Choice choice;
+    bool admitted = false;
+    // The first block that no unit has taken: its run, and its offset there.
+    size_t run = 0;
+    DeviceBlockCount offset;
+    bool planned = false;  // no more units will come
+    int units = 0;         // in flight
+  };
+
+  struct Unit {
+    Job* job = nullptr;
+    CopyPath path = CopyPath::kNative;
+    bool trial = false;
+    DeviceRange target;
+    size_t run = 0;  // its first block, as in Job
+    DeviceBlockCount offset;
+    std::vector<DeviceRange> sources;  // native
+    int buffer = 0;                    // emulated, from here on
+    CopyChunk chunk;
+    size_t next_read = 0;
+    int reads_in_flight = 0;
+    bool ready = false;  // nothing but its lane keeps it from its transfer
+  };
+
+  struct Source {
+    Device* device;
+    std::unique_ptr<IoQueue> queue;  // null: the target's
+    int reads_in_flight = 0;
+  };
+
+  // The spell of a trial that is going on.
+  struct Sitting {
+    int size_class;
+    CopyPath path;
+    uint64_t blocks = 0;  // copied so far
+    absl::Duration start;
+  };
+
+  // Planning.
+  void Pump();
+  bool PlanUnit(Job& job);
+  void LoadBatch(Job& job);
+  PathChooser::Choice ChoiceFor(const Job& job) const;
+  bool MayRunNow(const Job& job, PathChooser::Choice choice);
+  void Admit(Job& job, PathChooser::Choice choice);
+  void PlanCommand(Job& job);
+  void PlanChunk(Job& job);
+  bool FillChunk(Job& job, Unit* unit);
+  Unit* NewUnit(Job& job);
+  void Launch(Unit* unit);
+
+  // Running.
+  absl::Status OpenSources(const CopyJob& job);
+  Source* SourceOf(Device* device);  // null: not opened yet
+  void SendReads();
+  bool SendNextRead(Unit* unit);
+  void EndRead(Unit* unit, Source* source, uint64_t bytes, const OpResult& result);
+  void MakeReady(Unit* unit);
+  void Transfer(Unit* unit);
+  absl::Status Submit(Unit* unit);
+  void EndTransfer(Unit* unit, const OpResult& result);
+  void Credit(const Unit& unit, DeviceBlockCount blocks);
+  void EndUnit(Unit* unit);
+  void LeaveLane(Unit* unit);
+  void EndSitting();
+  static void Fail(Job& job, const absl::Status& status);
+  int RunFinishedJobs();
+  int PollQueues();
+
+  char* BufferOf(const Unit& unit) {
+    return pool_.data() + static_cast<uint64_t>(unit.buffer) * options_.chunk_bytes;
+  }
+  uint64_t ZoneOf(DeviceBlock block) const {
+    return block.value() / target_.geometry().zone_size.value();
+  }
+
+  Device& target_;
+  const CopyEngineOptions options_;
+  const Clock& clock_;
+  CopyCounters counters_;
+
+  AlignedBuffer pool_;
+  std::vector<int> free_buffers_;
+  const int buffers_;
+  int commands_in_flight_ = 0;
+
+  std::deque<Unit> units_;  // never moved
+  std::vector<Unit*> free_units_;
+  int units_in_flight_ = 0;
+  std::deque<Unit*> reading_;  // units with reads still to be sent
+  absl::flat_hash_map<uint64_t, std::deque<Unit*>>
+      lanes_;  // by zone; the front one transfers
+
+  std::vector<std::unique_ptr<Job>> jobs_;
+  size_t next_job_ = 0;  // whose turn it is to be planned
+  int finished_jobs_ = 0;
+
+  PathChooser chooser_;
+  std::optional<Sitting> sitting_;
+  bool wants_quiet_ = false;  // a trial waits until nothing is in flight
+
+  // Last, so that they go first: destroying a queue waits until it has let go of the
+  // buffers.
+  std::deque<Source> sources_;  // never moved
+  std::unique_ptr<IoQueue> queue_;
+};
+
+}  // namespace gleaner

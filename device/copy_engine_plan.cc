@@ -1,0 +1,212 @@
+// Planning: which unit comes next, and by which path.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "device/copy_engine_impl.h"
+#include "device/copy_job_check.h"
+
+namespace gleaner {
+namespace {
+
+// A trial's length, in buffer pools: long enough for filling and draining the pipeline to
+// matter little.
+constexpr uint64_t kPoolsPerTrial = 4;
+
+}  // namespace
+
+CopyEngine::Impl::Impl(Device* target, const CopyEngineOptions& options,
+                       const Clock& clock, std::unique_ptr<IoQueue> queue, int buffers)
+    : target_(*target),
+      options_(options),
+      clock_(clock),
+      pool_(options.chunk_bytes * static_cast<uint64_t>(buffers)),
+      buffers_(buffers),
+      chooser_(kPoolsPerTrial * options.buffer_bytes / target->geometry().block_bytes),
+      queue_(std::move(queue)) {
+  for (int i = buffers - 1; i >= 0; --i) free_buffers_.push_back(i);
+  sources_.push_back({target, nullptr, 0});
+}
+
+absl::Status CopyEngine::Impl::Start(CopyJob copy_job, JobDone done) {
+  GLEANER_RETURN_IF_ERROR(CheckCopyJob(copy_job, target_, options_.mode));
+  GLEANER_RETURN_IF_ERROR(OpenSources(copy_job));
+  auto job = std::make_unique<Job>();
+  job->job = std::move(copy_job);
+  job->done = std::move(done);
+  job->result.runs.resize(job->job.runs.size());
+  job->batches.emplace(&job->job, &target_, options_.mode);
+  LoadBatch(*job);
+  jobs_.push_back(std::move(job));
+  Pump();
+  return absl::OkStatus();
+}
+
+absl::Status CopyEngine::Impl::OpenSources(const CopyJob& job) {
+  for (const CopyRun& run : job.runs) {
+    if (SourceOf(run.source) != nullptr) continue;
+    if (run.source->geometry().block_bytes > options_.chunk_bytes / 2) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a copy chunk of ", options_.chunk_bytes,
+                       " bytes is too small for the blocks of ", run.source->name()));
+    }
+    GLEANER_ASSIGN_OR_RETURN(auto queue, run.source->OpenQueue(options_.queue_depth));
+    sources_.push_back({run.source, std::move(queue), 0});
+  }
+  return absl::OkStatus();
+}
+
+CopyEngine::Impl::Source* CopyEngine::Impl::SourceOf(Device* device) {
+  for (Source& source : sources_) {
+    if (source.device == device) return &source;
+  }
+  return nullptr;
+}
+
+void CopyEngine::Impl::Pump() {
+  wants_quiet_ = false;
+  size_t idle_turns = 0;  // jobs in a row that planned nothing
+  while (idle_turns < jobs_.size() && !wants_quiet_) {
+    if (free_buffers_.empty() && commands_in_flight_ == options_.copy_depth) break;
+    next_job_ = (next_job_ + 1) % jobs_.size();
+    idle_turns = PlanUnit(*jobs_[next_job_]) ? 0 : idle_turns + 1;
+  }
+  SendReads();
+}
+
+bool CopyEngine::Impl::PlanUnit(Job& job) {
+  if (job.planned) return false;
+  const PathChooser::Choice choice = job.admitted ? job.choice : ChoiceFor(job);
+  if (!MayRunNow(job, choice)) return false;
+  const bool native = choice.path == CopyPath::kNative;
+  if (native ? commands_in_flight_ == options_.copy_depth : free_buffers_.empty())
+    return false;
+  if (!job.admitted) Admit(job, choice);
+  if (native) {
+    PlanCommand(job);
+  } else {
+    PlanChunk(job);
+  }
+  return true;
+}
+
+void CopyEngine::Impl::LoadBatch(Job& job) {
+  job.next_range = 0;
+  job.admitted = false;
+  if (!job.batches->Next(&job.batch)) {
+    job.planned = true;
+  } else if (job.batch.is_command) {
+    job.size_class =
+        PathChooser::SizeClass(job.batch.blocks.value(), job.batch.ranges.size());
+  }
+}
+
+PathChooser::Choice CopyEngine::Impl::ChoiceFor(const Job& job) const {
+  if (!job.batch.is_command) return {CopyPath::kEmulated, false};
+  if (options_.mode == CopyMode::kNative) return {CopyPath::kNative, false};
+  return chooser_.Choose(job.size_class);
+}
+
+// A trial runs alone, and nothing else runs during it.
+bool CopyEngine::Impl::MayRunNow(const Job& job, PathChooser::Choice choice) {
+  if (sitting_.has_value()) {
+    return choice.trial && choice.path == sitting_->path &&
+           job.size_class == sitting_->size_class;
+  }
+  if (!choice.trial || units_in_flight_ == 0) return true;
+  wants_quiet_ = true;
+  return false;
+}
+
+void CopyEngine::Impl::Admit(Job& job, PathChooser::Choice choice) {
+  job.choice = choice;
+  job.admitted = true;
+  if (options_.mode == CopyMode::kAuto && job.batch.is_command) {
+    chooser_.Admit(job.size_class, choice, job.batch.blocks.value());
+  }
+}
+
+CopyEngine::Impl::Unit* CopyEngine::Impl::NewUnit(Job& job) {
+  if (free_units_.empty()) free_units_.push_back(&units_.emplace_back());
+  Unit* unit = free_units_.back();
+  free_units_.pop_back();
+  unit->job = &job;
+  unit->path = job.choice.path;
+  unit->trial = job.choice.trial;
+  unit->run = job.run;
+  unit->offset = job.offset;
+  unit->ready = false;
+  ++job.units;
+  ++units_in_flight_;
+  if (unit->trial && !sitting_.has_value()) {
+    sitting_ = Sitting{job.size_class, unit->path, 0, clock_.Now()};
+  }
+  return unit;
+}
+
+void CopyEngine::Impl::PlanCommand(Job& job) {
+  Unit* unit = NewUnit(job);
+  ++commands_in_flight_;
+  unit->target = {job.batch.target, job.batch.blocks};
+  unit->sources = job.batch.ranges;
+  Launch(unit);
+  LoadBatch(job);
+  MakeReady(unit);
+}
+
+void CopyEngine::Impl::PlanChunk(Job& job) {
+  Unit* unit = NewUnit(job);
+  unit->buffer = free_buffers_.back();
+  free_buffers_.pop_back();
+  const uint64_t in_use = static_cast<uint64_t>(buffers_) - free_buffers_.size();
+  counters_.peak_buffer_bytes =
+      std::max(counters_.peak_buffer_bytes, in_use * options_.chunk_bytes);
+  unit->next_read = 0;
+  unit->reads_in_flight = 0;
+  unit->chunk.Begin(target_.geometry(), options_.chunk_bytes);
+  while (FillChunk(job, unit)) {
+  }
+  unit->target = unit->chunk.target();
+  GLEANER_CHECK(!unit->target.empty());
+  Launch(unit);
+  reading_.push_back(unit);
+}
+
+// Adds a range of the job's batch to the chunk, or a part of it; false if the chunk is
+// complete.
+bool CopyEngine::Impl::FillChunk(Job& job, Unit* unit) {
+  CopyBatch& batch = job.batch;
+  DeviceRange& range = batch.ranges[job.next_range];
+  const DeviceBlockCount n = unit->chunk.Take(batch.source, range, batch.target);
+  if (n.value() == 0) return false;
+  const uint64_t bytes = n.value() * target_.geometry().block_bytes;
+  range.start += DeviceBlockCount(bytes / batch.source->geometry().block_bytes);
+  range.count -= n;
+  if (range.empty()) ++job.next_range;
+  batch.target += n;
+  batch.blocks -= n;
+  if (batch.blocks.value() > 0) return true;
+  LoadBatch(job);
+  if (job.planned) return false;
+  const PathChooser::Choice choice = ChoiceFor(job);
+  if (choice != job.choice || !MayRunNow(job, choice)) return false;
+  Admit(job, choice);
+  return true;
+}
+
+// The unit is complete: the job goes on behind it, and on a zoned target so does its
+// zone.
+void CopyEngine::Impl::Launch(Unit* unit) {
+  Job& job = *unit->job;
+  job.offset += unit->target.count;
+  while (job.run < job.job.runs.size() &&
+         job.offset >= job.job.runs[job.run].from.count) {
+    job.offset -= job.job.runs[job.run].from.count;
+    ++job.run;
+  }
+  if (target_.geometry().zoned()) lanes_[ZoneOf(unit->target.start)].push_back(unit);
+}
+
+}  // namespace gleaner

@@ -1,0 +1,211 @@
+// Running: reads, transfers in the order of their zones, and what follows from their
+// completion.
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "device/copy_engine_impl.h"
+
+namespace gleaner {
+
+int CopyEngine::Impl::Poll() {
+  PollQueues();
+  Pump();
+  return RunFinishedJobs();
+}
+
+int CopyEngine::Impl::PollQueues() {
+  int completions = queue_->Poll();
+  for (Source& source : sources_) {
+    if (source.queue != nullptr) completions += source.queue->Poll();
+  }
+  return completions;
+}
+
+absl::Status CopyEngine::Impl::Wait() {
+  if (idle()) return absl::FailedPreconditionError("no copy is under way");
+  // With one queue, waiting is polling too.
+  const bool one_queue = sources_.size() == 1;
+  if (finished_jobs_ == 0 && (one_queue || PollQueues() == 0)) {
+    // The target first: when a write is done, a buffer is free for more reads.
+    IoQueue* queue = queue_.get();
+    for (size_t i = 1; i < sources_.size() && queue->in_flight() == 0; ++i) {
+      queue = sources_[i].queue.get();
+    }
+    GLEANER_RETURN_IF_ERROR(queue->Wait());
+  }
+  Pump();
+  RunFinishedJobs();
+  return absl::OkStatus();
+}
+
+int CopyEngine::Impl::RunFinishedJobs() {
+  if (finished_jobs_ == 0) return 0;
+  finished_jobs_ = 0;
+  std::vector<std::unique_ptr<Job>> finished;
+  const auto is_finished = [](const std::unique_ptr<Job>& job) {
+    return job->planned && job->units == 0;
+  };
+  const auto first =
+      std::stable_partition(jobs_.begin(), jobs_.end(), std::not_fn(is_finished));
+  finished.assign(std::make_move_iterator(first), std::make_move_iterator(jobs_.end()));
+  jobs_.erase(first, jobs_.end());
+  for (const std::unique_ptr<Job>& job : finished) {
+    if (job->result.status.ok()) ++counters_.jobs;
+    job->done(job->result);  // may start others
+  }
+  return static_cast<int>(finished.size());
+}
+
+void CopyEngine::Impl::SendReads() {
+  while (!reading_.empty()) {
+    Unit* unit = reading_.front();
+    if (!unit->job->result.status.ok()) unit->next_read = unit->chunk.reads().size();
+    if (unit->next_read < unit->chunk.reads().size()) {
+      if (!SendNextRead(unit)) return;
+      continue;
+    }
+    reading_.pop_front();
+    if (unit->reads_in_flight == 0) MakeReady(unit);  // the job has failed
+  }
+}
+
+// False if the source has its depth of reads in flight.
+bool CopyEngine::Impl::SendNextRead(Unit* unit) {
+  const CopyChunk::Read& read = unit->chunk.reads()[unit->next_read];
+  Source* source = SourceOf(read.source);
+  if (source->reads_in_flight == options_.queue_depth) return false;
+  const uint64_t bytes = read.range.count.value() * read.source->geometry().block_bytes;
+  IoQueue& queue = source->queue != nullptr ? *source->queue : *queue_;
+  const absl::Status status =
+      queue.Read(read.range, BufferOf(*unit) + read.buffer_offset,
+                 [this, unit, source, bytes](const OpResult& result) {
+                   EndRead(unit, source, bytes, result);
+                 });
+  if (!status.ok()) {
+    Fail(*unit->job, status);
+    return true;
+  }
+  ++unit->next_read;
+  ++unit->reads_in_flight;
+  ++source->reads_in_flight;
+  return true;
+}
+
+void CopyEngine::Impl::EndRead(Unit* unit, Source* source, uint64_t bytes,
+                               const OpResult& result) {
+  --source->reads_in_flight;
+  --unit->reads_in_flight;
+  if (result.status.ok()) {
+    counters_.host_bytes_read += bytes;
+  } else {
+    Fail(*unit->job, result.status);
+  }
+  const bool all_sent = unit->next_read == unit->chunk.reads().size();
+  if (all_sent && unit->reads_in_flight == 0) MakeReady(unit);
+}
+
+// Nothing of the job is started any more; what is in flight ends as it may.
+void CopyEngine::Impl::Fail(Job& job, const absl::Status& status) {
+  if (job.result.status.ok()) job.result.status = status;
+  job.planned = true;
+}
+
+void CopyEngine::Impl::MakeReady(Unit* unit) {
+  unit->ready = true;
+  if (!target_.geometry().zoned() || lanes_[ZoneOf(unit->target.start)].front() == unit) {
+    Transfer(unit);
+  }
+}
+
+void CopyEngine::Impl::Transfer(Unit* unit) {
+  if (unit->job->result.status.ok()) {
+    const absl::Status status = Submit(unit);
+    if (status.ok()) return;
+    Fail(*unit->job, status);
+  }
+  EndUnit(unit);
+}
+
+absl::Status CopyEngine::Impl::Submit(Unit* unit) {
+  const CopyOptions& options = unit->job->job.options;
+  const auto done = [this, unit](const OpResult& result) { EndTransfer(unit, result); };
+  if (unit->path == CopyPath::kNative) {
+    return queue_->Copy(unit->sources, unit->target.start, options, done);
+  }
+  return queue_->Write(unit->target, BufferOf(*unit), {.hint = options.hint}, done);
+}
+
+void CopyEngine::Impl::EndTransfer(Unit* unit, const OpResult& result) {
+  DeviceBlockCount copied = unit->target.count;
+  if (!result.status.ok()) {
+    Fail(*unit->job, result.status);
+    copied = DeviceBlockCount(0);
+    // The ranges before the one that failed are on media. An emulated copy has none.
+    for (size_t i = 0; i < std::min<size_t>(result.ranges_copied, unit->sources.size());
+         ++i) {
+      copied += unit->sources[i].count;
+    }
+  } else if (unit->path == CopyPath::kNative) {
+    ++counters_.commands;
+    counters_.ranges += unit->sources.size();
+  } else {
+    counters_.host_bytes_written += copied.value() * target_.geometry().block_bytes;
+  }
+  Credit(*unit, copied);
+  EndUnit(unit);
+}
+
+// Books the first `blocks` of the unit on the runs that they belong to.
+void CopyEngine::Impl::Credit(const Unit& unit, DeviceBlockCount blocks) {
+  const bool native = unit.path == CopyPath::kNative;
+  (native ? counters_.native_blocks : counters_.emulated_blocks) += blocks;
+  if (unit.trial) sitting_->blocks += blocks.value();
+  DeviceBlockCount offset = unit.offset;
+  for (size_t run = unit.run; blocks.value() > 0; ++run) {
+    const DeviceBlockCount in_run =
+        std::min(blocks, unit.job->job.runs[run].from.count - offset);
+    CopiedRun& copied = unit.job->result.runs[run];
+    (native ? copied.native : copied.emulated) += in_run;
+    blocks -= in_run;
+    offset = DeviceBlockCount(0);
+  }
+}
+
+void CopyEngine::Impl::EndUnit(Unit* unit) {
+  if (unit->path == CopyPath::kNative) {
+    --commands_in_flight_;
+  } else {
+    free_buffers_.push_back(unit->buffer);
+  }
+  Job& job = *unit->job;
+  --job.units;
+  if (job.planned && job.units == 0) ++finished_jobs_;
+  --units_in_flight_;
+  if (sitting_.has_value() && units_in_flight_ == 0) EndSitting();
+  free_units_.push_back(unit);
+  if (target_.geometry().zoned()) LeaveLane(unit);
+}
+
+void CopyEngine::Impl::LeaveLane(Unit* unit) {
+  const auto lane = lanes_.find(ZoneOf(unit->target.start));
+  GLEANER_CHECK(lane->second.front() == unit);
+  lane->second.pop_front();
+  if (lane->second.empty()) {
+    lanes_.erase(lane);
+  } else if (lane->second.front()->ready) {
+    Transfer(lane->second.front());
+  }
+}
+
+void CopyEngine::Impl::EndSitting() {
+  chooser_.EndSitting(sitting_->size_class, sitting_->path, sitting_->blocks,
+                      clock_.Now() - sitting_->start);
+  sitting_.reset();
+}
+
+}  // namespace gleaner
