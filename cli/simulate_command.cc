@@ -42,8 +42,7 @@ struct SimulateFlags {
 
 std::string Footer() {
   std::string text = "Workloads:\n";
-  for (const PolicyName& row : WorkloadNames())
-    absl::StrAppend(&text, "  ", row.name, "  ", row.help, "\n");
+  for (absl::string_view name : WorkloadNames()) absl::StrAppend(&text, "  ", name, "\n");
   absl::StrAppend(&text, "Victim policies:\n");
   for (const PolicyName& row : VictimPolicyNames())
     absl::StrAppend(&text, "  ", row.name, "  ", row.help, "\n");
