@@ -4,8 +4,8 @@
 #
 #   sudo tools/record_trace.sh rocksdb-xfs.ftrace.zst
 #
-# Needs root, a kernel with tracefs, and Debian's rocksdb-tools, xfsprogs, mount, util-linux and
-# zstd; installs nothing. Everything made on the way (image, mount, loop device, tracing instance)
+# Needs root, a kernel with tracefs, and Debian's rocksdb-tools, xfsprogs, util-linux and zstd;
+# installs nothing. Everything made on the way (image, mount, loop device, tracing instance)
 # lives in a temporary directory and goes away on exit. Fails rather than leave an event out.
 #
 # Settings (environment): SIZE_MIB, of the loop device; KEYS and VALUE_BYTES, of the database;
@@ -84,10 +84,13 @@ check_complete() {
   echo "record_trace.sh: ${counts%/*} events"
 }
 
+[[ $EUID -eq 0 ]] || fail "needs root, for mount, losetup and tracefs"
+# Mounts of its own: nobody else holds them, so that the last unmount really writes back.
+[[ ${1:-} == --unshared ]] || exec unshare --mount "$0" --unshared "$@"
+shift
 [[ $# -eq 1 ]] || fail "usage: record_trace.sh OUTPUT.ftrace.zst"
 readonly output=$1
-[[ $EUID -eq 0 ]] || fail "needs root, for mount, losetup and tracefs"
-for tool in db_bench mkfs.xfs losetup zstd; do
+for tool in db_bench mkfs.xfs losetup fstrim zstd; do
   command -v "$tool" >/dev/null || fail "$tool is missing: apt install rocksdb-tools xfsprogs zstd"
 done
 

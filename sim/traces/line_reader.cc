@@ -10,12 +10,16 @@
 namespace gleaner {
 namespace {
 
-constexpr size_t kBufferBytes = 256 << 10;
+constexpr size_t kBufferBytes = 128 << 10;
+static_assert(kBufferBytes > LineReader::kMaxLineBytes,
+              "a longest line and one byte more fit");
 
 }  // namespace
 
 LineReader::LineReader(std::unique_ptr<ByteStream> stream, absl::string_view name)
-    : stream_(std::move(stream)), name_(name), buffer_(kBufferBytes) {}
+    : stream_(std::move(stream)),
+      name_(name),
+      buffer_(std::make_unique_for_overwrite<char[]>(kBufferBytes)) {}
 
 absl::StatusOr<std::unique_ptr<LineReader>> LineReader::Open(const std::string& path) {
   const absl::string_view name = path == "-" ? "<stdin>" : absl::string_view(path);
@@ -34,13 +38,13 @@ std::unique_ptr<LineReader> LineReader::FromMemory(absl::string_view contents,
 
 void LineReader::Fill() {
   GLEANER_DCHECK(!ended_);
-  if (end_ == buffer_.size()) {
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+  if (end_ == kBufferBytes) {
+    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
   }
-  GLEANER_CHECK(end_ < buffer_.size());
-  const auto n = stream_->Read(absl::MakeSpan(buffer_).subspan(end_));
+  GLEANER_CHECK(end_ < kBufferBytes);
+  const auto n = stream_->Read(absl::MakeSpan(buffer_.get() + end_, kBufferBytes - end_));
   if (!n.ok()) {
     error_ = n.status();
     ended_ = true;
@@ -54,7 +58,7 @@ absl::StatusOr<bool> LineReader::NextLine(absl::string_view* line) {
   size_t searched = 0;
   for (;;) {
     const size_t available = end_ - begin_;
-    const char* start = buffer_.data() + begin_;
+    const char* start = buffer_.get() + begin_;
     const void* newline = std::memchr(start + searched, '\n', available - searched);
     if (newline != nullptr)
       return TakeLine(static_cast<const char*>(newline) - start, 1, line);
@@ -73,7 +77,7 @@ absl::StatusOr<bool> LineReader::NextLine(absl::string_view* line) {
 
 absl::StatusOr<bool> LineReader::TakeLine(size_t bytes, size_t terminator_bytes,
                                           absl::string_view* line) {
-  *line = absl::string_view(buffer_.data() + begin_, bytes);
+  *line = absl::string_view(buffer_.get() + begin_, bytes);
   begin_ += bytes + terminator_bytes;
   ++position_;
   if (!line->empty() && line->back() == '\r') line->remove_suffix(1);
@@ -101,14 +105,14 @@ absl::StatusOr<bool> LineReader::NextRecord(size_t bytes, absl::string_view* rec
                               "the last record has ", available, " of ", bytes, " bytes"))
                         : error_);
   }
-  *record = absl::string_view(buffer_.data() + begin_, bytes);
+  *record = absl::string_view(buffer_.get() + begin_, bytes);
   begin_ += bytes;
   return true;
 }
 
 absl::string_view LineReader::Peek() {
   while (end_ - begin_ < kMaxLineBytes && !ended_) Fill();
-  return absl::string_view(buffer_.data() + begin_, end_ - begin_);
+  return absl::string_view(buffer_.get() + begin_, end_ - begin_);
 }
 
 std::string LineReader::Position() const {

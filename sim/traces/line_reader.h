@@ -9,7 +9,7 @@
 //     disk.csv.gz:17: bad
 //   }
 //
-// Input is decompressed as byte_stream.h says. Memory: a buffer of 256 KiB besides. No
+// Input is decompressed as byte_stream.h says. Memory: a buffer of 128 KiB besides. No
 // allocation per line. Not thread-safe.
 #pragma once
 
@@ -17,7 +17,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -48,14 +47,15 @@ class LineReader {
   // both.
   absl::StatusOr<bool> NextRecord(size_t bytes, absl::string_view* record);
 
-  // What comes next, without consuming it: kMaxLineBytes or more, or all there is. Valid until the
-  // next call of anything. Damaged input is not an error here but when it is reached.
+  // What comes next, without consuming it: kMaxLineBytes or more, or all there is. Valid
+  // until the next call of anything. Damaged input is not an error here but when it is
+  // reached.
   absl::string_view Peek();
   // OK, or the annotated error that will come behind the bytes that are buffered now.
   absl::Status PendingError() const { return error_.ok() ? error_ : Annotate(error_); }
 
-  // Where the line or record last returned stands: "disk.csv:17", "disk.vscsi:record 17"; before
-  // the first, "disk.csv".
+  // Where the line or record last returned stands: "disk.csv:17", "disk.vscsi:record 17";
+  // before the first, "disk.csv".
   std::string Position() const;
   // `status`, which is not OK, with the position before its message.
   absl::Status Annotate(const absl::Status& status) const;
@@ -68,7 +68,7 @@ class LineReader {
 
   const std::unique_ptr<ByteStream> stream_;
   const std::string name_;
-  std::vector<char> buffer_;
+  const std::unique_ptr<char[]> buffer_;
   size_t begin_ = 0;  // [begin_, end_) of buffer_ is not consumed yet
   size_t end_ = 0;
   bool ended_ = false;     // no more bytes will come, because of the end or of error_
