@@ -56,7 +56,8 @@ TEST(ParseSpecTest, TakesApart) {
   EXPECT_EQ(*mem.Find("block"), "512");
   EXPECT_EQ(mem.Find("zone"), nullptr);
 
-  ASSERT_OK_AND_ASSIGN(const DeviceSpec file, ParseSpec("file:/a:b/c,d/e=f g,,h,size=2M"));
+  ASSERT_OK_AND_ASSIGN(const DeviceSpec file,
+                       ParseSpec("file:/a:b/c,d/e=f g,,h,size=2M"));
   EXPECT_EQ(file.argument, "/a:b/c,d/e=f g,,h");
   EXPECT_THAT(file.values, ElementsAre(Pair("size", "2M")));
 }
