@@ -87,6 +87,7 @@ std::optional<Cleaner::StepResult> Cleaner::AdvanceIdle(const Goal& goal, const 
   if (!CleanedEnough(goal)) return StartRound(goal, budget);
   if (parts_.table->free_segments() < goal.free_segments) return WaitForDurable();
   moved_without_goal_ = 0;
+  waiting_ = SegmentId();  // by the next time there may be a better one
   return StepResult{State::kGoalReached, {}};
 }
 
@@ -166,12 +167,16 @@ std::optional<Cleaner::StepResult> Cleaner::StartRound(const Goal& goal, const B
 // Picks one more victim, if there is room for its survivors beside those already planned.
 bool Cleaner::TakeVictim(const Budget& budget) {
   SegmentTable& table = *parts_.table;
-  const SegmentId id = PolicyFor(budget).Pick(table, budget.now_blocks, &random_);
+  SegmentId id = std::exchange(waiting_, SegmentId());
+  if (!id.valid() || !table.IsCandidate(id))
+    id = PolicyFor(budget).Pick(table, budget.now_blocks, &random_);
   if (!id.valid()) return false;
   Victim victim{id, table.info(id), std::nullopt};
   victim.log_class = parts_.placement->ForVictim(victim.info, budget.now_blocks);
-  if (SegmentsNeeded(victim.log_class, victim.info.live_blocks) > table.free_segments())
+  if (SegmentsNeeded(victim.log_class, victim.info.live_blocks) > table.free_segments()) {
+    waiting_ = id;
     return false;
+  }
   table.StartCleaning(id);
   if (victim_observer_) victim_observer_(id, victim.info.live_blocks);
   if (victim.log_class.has_value()) {

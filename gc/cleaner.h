@@ -180,6 +180,9 @@ class Cleaner {
   Phase phase_ = Phase::kIdle;
   uint64_t round_now_blocks_ = 0;
   std::vector<Victim> victims_;
+  // Picked, but there was no room for it in the last batch. To pick anew instead would favour
+  // small victims, whatever the policy.
+  SegmentId waiting_;
   std::vector<Extent> extents_;        // of victims_[reading_], being read
   size_t reading_ = 0;
   std::vector<ClassPlan> plans_;       // by class

@@ -162,6 +162,7 @@ class SegmentTable {
   // -- Candidates: sealed, unpinned, something live -------------------------------------------
 
   uint32_t candidate_count() const { return static_cast<uint32_t>(candidates_.size()); }
+  bool IsCandidate(SegmentId id) const { return is_candidate(entries_[id.value()]); }
   // The i-th in no particular, but reproducible order.
   SegmentId candidate(uint32_t i) const { return candidates_[i]; }
   // The one that was sealed first; invalid if there is none.
