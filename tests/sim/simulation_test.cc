@@ -1,0 +1,360 @@
+#include "sim/simulation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "device/aligned_buffer.h"
+#include "device/blocking_io.h"
+#include "nlohmann/json.hpp"
+#include "sim/html_report.h"
+#include "sim/report.h"
+#include "sim/sweep.h"
+#include "sim/usage_error.h"
+#include "tests/testing/status_matchers.h"
+
+namespace gleaner {
+namespace {
+
+using ::gleaner::testing::IsOk;
+using ::gleaner::testing::StatusIs;
+using ::testing::HasSubstr;
+
+constexpr char kMem[] = "mem:size=96M";
+
+SimulationConfig SmallConfig() {
+  SimulationConfig config;
+  config.workload = "zipf:0.9";
+  config.volume_blocks = 12'000;
+  config.segment_blocks = 64;
+  config.writes = 3;
+  config.warmup = 1;
+  config.copy = CopyMode::kNative;
+  return config;
+}
+
+struct Traced {
+  SimulationResult result;
+  std::vector<std::pair<uint32_t, uint32_t>> victims;  // segment, live blocks
+};
+
+absl::StatusOr<Traced> RunTraced(const SimulationConfig& config) {
+  Traced traced;
+  SimulationHooks hooks;
+  hooks.on_victim = [&](SegmentId id, uint32_t live) {
+    traced.victims.emplace_back(id.value(), live);
+  };
+  absl::StatusOr<SimulationResult> result = RunSimulation(config, hooks);
+  if (!result.ok()) return result.status();
+  traced.result = *std::move(result);
+  return traced;
+}
+
+// Everything but times, memory, the device's name, and what only a device run does.
+nlohmann::ordered_json Comparable(const SimulationResult& result) {
+  nlohmann::ordered_json j = RunJson(result);
+  for (const char* key : {"wall_seconds", "blocks_per_second", "peak_rss_bytes", "verified_blocks"})
+    j.erase(key);
+  j["config"].erase("device");
+  return j;
+}
+
+struct Variant {
+  const char* victim;
+  const char* placement;
+  SurvivorOrder order;
+  CopyMode copy;
+};
+
+class ModelAndDeviceTest : public ::testing::TestWithParam<Variant> {};
+
+TEST_P(ModelAndDeviceTest, SameVictimsAndSameCounts) {
+  SimulationConfig config = SmallConfig();
+  config.victim = GetParam().victim;
+  config.placement = GetParam().placement;
+  config.order = GetParam().order;
+  config.copy = GetParam().copy;
+  ASSERT_OK_AND_ASSIGN(const Traced model, RunTraced(config));
+  config.device = kMem;
+  ASSERT_OK_AND_ASSIGN(const Traced device, RunTraced(config));
+  EXPECT_GT(model.victims.size(), 300u);
+  EXPECT_EQ(device.victims, model.victims);
+  EXPECT_EQ(Comparable(device.result), Comparable(model.result));
+  EXPECT_GE(device.result.verified_blocks, *config.volume_blocks);
+  EXPECT_EQ(model.result.verified_blocks, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ModelAndDeviceTest,
+    ::testing::Values(
+        Variant{"greedy", "none", SurvivorOrder::kVictim, CopyMode::kNative},
+        Variant{"greedy", "gc-log", SurvivorOrder::kLba, CopyMode::kNative},
+        Variant{"cost-benefit", "temperature:500:5000", SurvivorOrder::kVictim, CopyMode::kNative},
+        Variant{"cost-benefit:f2fs", "age-match", SurvivorOrder::kVictim, CopyMode::kNative},
+        Variant{"age-threshold:0.5", "gc-log", SurvivorOrder::kLba, CopyMode::kEmulate},
+        Variant{"d-choices:4", "gc-log", SurvivorOrder::kVictim, CopyMode::kEmulate},
+        Variant{"random", "none", SurvivorOrder::kVictim, CopyMode::kEmulate},
+        Variant{"fifo", "age-match:3", SurvivorOrder::kVictim, CopyMode::kEmulate}));
+
+TEST(SimulationTest, SameSeedSameResultOtherSeedOtherResult) {
+  const SimulationConfig config = SmallConfig();
+  ASSERT_OK_AND_ASSIGN(const SimulationResult a, RunSimulation(config, {}));
+  ASSERT_OK_AND_ASSIGN(const SimulationResult b, RunSimulation(config, {}));
+  EXPECT_EQ(Comparable(a), Comparable(b));
+  SimulationConfig other = config;
+  other.seed = 2;
+  ASSERT_OK_AND_ASSIGN(const SimulationResult c, RunSimulation(other, {}));
+  EXPECT_NE(a.relocated_blocks, c.relocated_blocks);
+}
+
+// A zoned device decides the segments; the whole run works through its write pointers.
+TEST(SimulationTest, ZonedDeviceIsVerified) {
+  for (const char* placement : {"none", "gc-log", "age-match"}) {
+    for (const CopyMode copy : {CopyMode::kNative, CopyMode::kEmulate}) {
+      SimulationConfig config = SmallConfig();
+      config.segment_blocks.reset();
+      config.placement = placement;
+      config.copy = copy;
+      config.device = "mem:size=128M,zone=1M,zone_capacity=768K,max_open=8";
+      ASSERT_OK_AND_ASSIGN(const SimulationResult result, RunSimulation(config, {}));
+      EXPECT_EQ(result.segment_blocks, 192u);
+      EXPECT_GE(result.verified_blocks, 12'000u) << placement;
+      EXPECT_GT(result.segments_cleaned, 50u);
+    }
+  }
+}
+
+TEST(SimulationTest, SmallerDeviceBlocksAreConverted) {
+  SimulationConfig config = SmallConfig();
+  config.device = "mem:size=96M,block=512";
+  config.max_copy_blocks = 64;
+  config.max_range_blocks = 16;
+  ASSERT_OK_AND_ASSIGN(const SimulationResult result, RunSimulation(config, {}));
+  EXPECT_EQ(result.relocation.native_blocks, result.relocated_blocks);
+  // 16 device blocks a range are two blocks, 64 a command eight.
+  EXPECT_GE(result.relocation.copy_ranges, result.relocated_blocks / 2);
+  EXPECT_GE(result.relocation.copy_commands, result.relocated_blocks / 8);
+}
+
+TEST(SimulationTest, FileDeviceIsVerified) {
+  SimulationConfig config = SmallConfig();
+  config.copy = CopyMode::kAuto;
+  config.device = "file:" + ::testing::TempDir() + "/simulated,size=96M";
+  ASSERT_OK_AND_ASSIGN(const SimulationResult result, RunSimulation(config, {}));
+  EXPECT_GE(result.verified_blocks, 12'000u);
+  EXPECT_EQ(result.relocation.emulated_blocks, result.relocated_blocks);
+  // What a run has left may be overwritten by the next.
+  EXPECT_THAT(RunSimulation(config, {}), IsOk());
+}
+
+TEST(SimulationTest, OneFlippedBlockIsFoundAndNamed) {
+  SimulationConfig config = SmallConfig();
+  config.device = kMem;
+  PhysicalBlock flipped;
+  SimulationHooks hooks;
+  hooks.before_verification = [&](VolatileStore& store, Device* device) {
+    flipped = store.Locate(Lba(777));
+    const DeviceRange range = store.layout().ToDevice({flipped, BlockCount(1)});
+    AlignedBuffer buffer(4096);
+    ASSERT_THAT(ReadBlocks(*device, range, buffer.data()), IsOk());
+    buffer.data()[1000] ^= 1;
+    ASSERT_THAT(WriteBlocks(*device, range, buffer.data()), IsOk());
+  };
+  const absl::Status status = RunSimulation(config, hooks).status();
+  ASSERT_TRUE(flipped.valid());
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss,
+                               HasSubstr(absl::StrCat("physical block ", flipped.value(), ", ",
+                                                      "lba 777:"))));
+  EXPECT_FALSE(IsUsageError(status));
+}
+
+// An old version of the right lba is as wrong as garbage.
+TEST(SimulationTest, StaleBlockIsFound) {
+  SimulationConfig config = SmallConfig();
+  config.device = kMem;
+  SimulationHooks hooks;
+  hooks.before_verification = [&](VolatileStore& store, Device* device) {
+    AlignedBuffer buffer(4096);
+    ASSERT_THAT(ReadBlocks(*device, store.layout().ToDevice({store.Locate(Lba(5)), BlockCount(1)}),
+                           buffer.data()),
+                IsOk());
+    ASSERT_THAT(WriteBlocks(*device, store.layout().ToDevice({store.Locate(Lba(9)), BlockCount(1)}),
+                            buffer.data()),
+                IsOk());
+  };
+  EXPECT_THAT(RunSimulation(config, hooks),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("holds lba 5")));
+}
+
+TEST(SimulationTest, DeviceTooSmall) {
+  SimulationConfig config = SmallConfig();
+  config.device = "mem:size=16M";
+  const absl::Status status = RunSimulation(config, {}).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kOutOfRange, HasSubstr("has room for 64")));
+  EXPECT_FALSE(IsUsageError(status));
+}
+
+struct BadConfig {
+  const char* flag;
+  void (*change)(SimulationConfig&);
+};
+
+class BadConfigTest : public ::testing::TestWithParam<BadConfig> {};
+
+TEST_P(BadConfigTest, IsAUsageErrorThatNamesTheFlag) {
+  SimulationConfig config = SmallConfig();
+  GetParam().change(config);
+  const absl::Status status = RunSimulation(config, {}).status();
+  EXPECT_TRUE(IsUsageError(status)) << status;
+  EXPECT_THAT(std::string(status.message()), ::testing::StartsWith(GetParam().flag));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadConfigTest,
+    ::testing::Values(
+        BadConfig{"--workload:", [](SimulationConfig& c) { c.workload = "zipff:1"; }},
+        BadConfig{"--workload:", [](SimulationConfig& c) { c.trace = "x"; }},
+        BadConfig{"--volume_blocks:", [](SimulationConfig& c) { c.volume_blocks = 0; }},
+        BadConfig{"--volume_blocks:", [](SimulationConfig& c) { c.volume_blocks.reset(); }},
+        BadConfig{"--block_bytes:", [](SimulationConfig& c) { c.block_bytes = 1000; }},
+        BadConfig{"--segment_blocks:", [](SimulationConfig& c) { c.segment_blocks = 0; }},
+        BadConfig{"--utilization:", [](SimulationConfig& c) { c.utilization = 1; }},
+        BadConfig{"--utilization:", [](SimulationConfig& c) { c.utilization = 0; }},
+        BadConfig{"--utilization:", [](SimulationConfig& c) { c.utilization = 0.9999; }},
+        BadConfig{"--gc_trigger:", [](SimulationConfig& c) { c.garbage_trigger = 1.5; }},
+        BadConfig{"--writes:", [](SimulationConfig& c) { c.writes = -1; }},
+        BadConfig{"--warmup:", [](SimulationConfig& c) { c.warmup = 4; }},
+        BadConfig{"--victim:", [](SimulationConfig& c) { c.victim = "gredy"; }},
+        BadConfig{"--foreground_victim:", [](SimulationConfig& c) { c.foreground_victim = ""; }},
+        BadConfig{"--placement:", [](SimulationConfig& c) { c.placement = "gclog"; }},
+        BadConfig{"--device:", [](SimulationConfig& c) { c.device = "tape:x"; }},
+        BadConfig{"--segment_blocks:",
+                  [](SimulationConfig& c) { c.device = "mem:size=128M,zone=1M"; }},
+        BadConfig{"--placement:", [](SimulationConfig& c) {
+                    c.segment_blocks.reset();
+                    c.placement = "temperature";
+                    c.device = "mem:size=128M,zone=1M,max_open=2";
+                  }}));
+
+// -- Traces -----------------------------------------------------------------------------------
+
+std::string WriteTrace(const std::string& name, const std::string& text) {
+  const std::string path = ::testing::TempDir() + "/" + name;
+  std::ofstream(path) << text;
+  return path;
+}
+
+// 64 blocks written over and over, then half of them trimmed (Alibaba's format has no trims, so
+// this one is csv).
+std::string SmallTrace() {
+  std::string text = "time,op,offset,size\n";
+  for (int round = 0; round < 40; ++round) {
+    for (int block = 0; block < 64; block += 4)
+      text += absl::StrCat(round, ",w,", (block * 7 % 64) * 4096, ",", 4096 * 4, "\n");
+  }
+  for (int block = 0; block < 32; ++block) text += absl::StrCat("99,trim,", block * 4096, ",4096\n");
+  text += "100,r,0,65536\n";
+  return text;
+}
+
+TEST(SimulationTest, TraceRunsOnModelAndDeviceAlike) {
+  SimulationConfig config;
+  config.trace = WriteTrace("small.csv", SmallTrace());
+  config.segment_blocks = 8;
+  config.utilization = 0.5;
+  config.copy = CopyMode::kNative;
+  ASSERT_OK_AND_ASSIGN(const Traced model, RunTraced(config));
+  EXPECT_EQ(model.result.user_blocks, 40u * 64);
+  config.device = "mem:size=8M";
+  ASSERT_OK_AND_ASSIGN(const Traced device, RunTraced(config));
+  EXPECT_EQ(device.victims, model.victims);
+  EXPECT_EQ(device.result.relocated_blocks, model.result.relocated_blocks);
+}
+
+TEST(SimulationTest, GarbageTriggerNeedsNoFixedSpace) {
+  SimulationConfig config = SmallConfig();
+  config.garbage_trigger = 0.15;
+  ASSERT_OK_AND_ASSIGN(const Traced model, RunTraced(config));
+  EXPECT_GT(model.result.segments_cleaned, 100u);
+  // Live blocks are at least 85 % of what is written, within a few open segments.
+  EXPECT_NEAR(static_cast<double>(model.result.segments), 12'000 / 64 / 0.85, 40);
+  config.device = kMem;
+  ASSERT_OK_AND_ASSIGN(const Traced device, RunTraced(config));
+  EXPECT_EQ(device.victims, model.victims);
+}
+
+TEST(SimulationTest, BadRecordStopsTheRunWithFileAndLine) {
+  SimulationConfig config;
+  config.trace = WriteTrace("bad.csv", "time,op,offset,size\n1,w,0,4096\n2,w,zero,4096\n");
+  const absl::Status status = RunSimulation(config, {}).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("bad.csv:3"));
+  EXPECT_FALSE(IsUsageError(status));
+}
+
+TEST(SimulationTest, TraceShorterThanItsWarmup) {
+  SimulationConfig config;
+  config.trace = WriteTrace("short.csv", SmallTrace());
+  config.segment_blocks = 8;
+  config.utilization = 0.5;
+  config.warmup = 1000;
+  EXPECT_THAT(RunSimulation(config, {}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("within the warm-up")));
+}
+
+// -- Sweeps and reports -----------------------------------------------------------------------
+
+TEST(SweepTest, SameResultsOnOneThreadAndOnMany) {
+  std::vector<SimulationConfig> configs;
+  for (const char* victim : {"greedy", "cost-benefit", "fifo", "random"}) {
+    configs.push_back(SmallConfig());
+    configs.back().victim = victim;
+  }
+  const auto one = RunSweep(configs, {.threads = 1}, {});
+  const auto many = RunSweep(configs, {.threads = 3}, {});
+  for (size_t i = 0; i < configs.size(); ++i) {
+    ASSERT_THAT(one[i], IsOk());
+    ASSERT_THAT(many[i], IsOk());
+    EXPECT_EQ(Comparable(*one[i]), Comparable(*many[i]));
+    EXPECT_EQ(many[i]->config.victim, configs[i].victim);
+  }
+}
+
+TEST(SweepTest, StopsAfterAnError) {
+  std::vector<SimulationConfig> configs(3, SmallConfig());
+  configs[0].victim = "nothing";
+  const auto results = RunSweep(configs, {.threads = 1}, {});
+  EXPECT_TRUE(IsUsageError(results[0].status()));
+  EXPECT_THAT(results[1], StatusIs(absl::StatusCode::kCancelled));
+}
+
+// The contract with scripts: each key, and nothing renamed.
+TEST(ReportTest, JsonHasEveryKey) {
+  ASSERT_OK_AND_ASSIGN(const SimulationResult result, RunSimulation(SmallConfig(), {}));
+  const nlohmann::ordered_json j = RunJson(result);
+  for (const char* key :
+       {"user_blocks", "relocated_blocks", "write_amplification", "segments_cleaned",
+        "victim_live_fraction_mean", "copy_commands", "copy_ranges", "native_blocks",
+        "emulated_blocks", "relocation_host_bytes_read", "relocation_host_bytes_written",
+        "extents_per_gib_before", "extents_per_gib_after", "metadata_blocks",
+        "device_write_amplification", "host_bytes_read", "host_bytes_written", "verified_blocks",
+        "wall_seconds", "blocks_per_second", "peak_rss_bytes", "reserved_segments",
+        "open_segments", "seed", "config"})
+    EXPECT_TRUE(j.contains(key)) << key;
+  EXPECT_EQ(j["user_blocks"], 24'000);
+  EXPECT_EQ(j["write_amplification"].get<double>(),
+            1 + j["relocated_blocks"].get<double>() / 24'000);
+  EXPECT_EQ(CommandLine(result.config),
+            "gleaner simulate --workload=zipf:0.9 --volume_blocks=12000 --block_bytes=4096 "
+            "--segment_blocks=64 --utilization=0.8 --writes=3.0 --warmup=1.0 "
+            "--victim=cost-benefit --foreground_victim=greedy --placement=gc-log "
+            "--order=victim --commit_segments=1 --copy=native --seed=1");
+  EXPECT_THAT(HtmlReport({result}), HasSubstr("<svg"));
+  EXPECT_EQ(SweepJson({result, result})["runs"].size(), 2u);
+}
+
+}  // namespace
+}  // namespace gleaner
