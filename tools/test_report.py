@@ -57,8 +57,12 @@ def read_events(lines):
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         passed, failed, skipped = read_events(file)
+    alike = {}
     for label, name, reason in skipped:
-        print(f"SKIPPED {label} {name}: {reason}")
+        alike.setdefault((label, reason), []).append(name)
+    for (label, reason), names in alike.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        print(f"SKIPPED {label} {names[0]}{more}: {reason}")
     print(f"{passed + failed + len(skipped)} test cases: {passed} passed, {failed} failed, "
           f"{len(skipped)} skipped")
 

@@ -7,11 +7,11 @@ import subprocess
 import tempfile
 import unittest
 
+SKIP = """<testcase name="Skip" status="run" result="skipped" classname="A">
+<skipped message="x/a.cc:3&#x0A;no io_uring&#x0A;here"/></testcase>"""
 GTEST = """<testsuites><testsuite name="A">
 <testcase name="Ok" status="run" result="completed" classname="A" />
 <testcase name="DISABLED_X" status="notrun" result="suppressed" classname="A" />
-<testcase name="Skip" status="run" result="skipped" classname="A">
-  <skipped message="x/a.cc:3&#x0A;no io_uring&#x0A;here"/></testcase>
 %s</testsuite></testsuites>"""
 BAD = '<testcase name="Bad" status="run" classname="A"><failure message="x/a.cc:4"/></testcase>'
 SHELL = '<testsuites><testsuite><testcase name="x/s" status="run">%s</testcase></testsuite></testsuites>'
@@ -43,9 +43,18 @@ class ReportTest(unittest.TestCase):
                                   stdout=subprocess.PIPE).stdout.splitlines()
 
     def test_cases_and_skips(self):
-        self.assertEqual(self.report({"//x:a": ("FAILED", GTEST % BAD), "//x:s": ("PASSED", SHELL % "")}), [
+        tests = {"//x:a": ("FAILED", GTEST % (SKIP + BAD)), "//x:s": ("PASSED", SHELL % "")}
+        self.assertEqual(self.report(tests), [
             "SKIPPED //x:a A.Skip: no io_uring here",
             "4 test cases: 2 passed, 1 failed, 1 skipped",
+        ])
+
+    def test_skips_for_one_reason_are_one_line(self):
+        again = SKIP.replace("Skip", "Again")
+        other = SKIP.replace("Skip", "Other").replace("io_uring", "disk")
+        self.assertEqual(self.report({"//x:a": ("PASSED", GTEST % (SKIP + again + other))})[:2], [
+            "SKIPPED //x:a A.Skip and 1 more: no io_uring here",
+            "SKIPPED //x:a A.Other: no disk here",
         ])
 
     def test_failures_apart_from_cases(self):
