@@ -56,6 +56,8 @@ class CopyEngine::Impl {
     // The first block that no unit has taken: its run, and its offset there.
     size_t run = 0;
     DeviceBlockCount offset;
+    // Blocks that no unit has taken yet, by zone of the target.
+    absl::flat_hash_map<uint64_t, DeviceBlockCount> zone_blocks;
     bool planned = false;  // no more units will come
     int units = 0;         // in flight
   };
@@ -73,6 +75,12 @@ class CopyEngine::Impl {
     size_t next_read = 0;
     int reads_in_flight = 0;
     bool ready = false;  // nothing but its lane keeps it from its transfer
+  };
+
+  // Who writes to a zone, in order. Only the front ones may.
+  struct Lane {
+    std::deque<Job*> jobs;
+    std::deque<Unit*> units;
   };
 
   struct Source {
@@ -102,6 +110,13 @@ class CopyEngine::Impl {
   Unit* NewUnit(Job& job);
   void Launch(Unit* unit);
 
+  // Lanes; nothing happens if the target is not zoned.
+  void EnterLanes(Job& job);
+  bool IsItsTurn(const Job& job) const;
+  void TakeFromZone(Unit* unit);
+  void LeaveLane(Unit* unit);
+  void LeaveLanes(Job& job);
+
   // Running.
   absl::Status OpenSources(const CopyJob& job);
   Source* SourceOf(Device* device);  // null: not opened yet
@@ -114,9 +129,8 @@ class CopyEngine::Impl {
   void EndTransfer(Unit* unit, const OpResult& result);
   void Credit(const Unit& unit, DeviceBlockCount blocks);
   void EndUnit(Unit* unit);
-  void LeaveLane(Unit* unit);
   void EndSitting();
-  static void Fail(Job& job, const absl::Status& status);
+  void Fail(Job& job, const absl::Status& status);
   int RunFinishedJobs();
   int PollQueues();
 
@@ -141,8 +155,7 @@ class CopyEngine::Impl {
   std::vector<Unit*> free_units_;
   int units_in_flight_ = 0;
   std::deque<Unit*> reading_;  // units with reads still to be sent
-  absl::flat_hash_map<uint64_t, std::deque<Unit*>>
-      lanes_;  // by zone; the front one transfers
+  absl::flat_hash_map<uint64_t, Lane> lanes_;  // by zone, where the target has zones
 
   std::vector<std::unique_ptr<Job>> jobs_;
   size_t next_job_ = 0;  // whose turn it is to be planned

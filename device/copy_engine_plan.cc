@@ -39,6 +39,7 @@ absl::Status CopyEngine::Impl::Start(CopyJob copy_job, JobDone done) {
   job->result.runs.resize(job->job.runs.size());
   job->batches.emplace(&job->job, &target_, options_.mode);
   LoadBatch(*job);
+  EnterLanes(*job);
   jobs_.push_back(std::move(job));
   Pump();
   return absl::OkStatus();
@@ -77,7 +78,7 @@ void CopyEngine::Impl::Pump() {
 }
 
 bool CopyEngine::Impl::PlanUnit(Job& job) {
-  if (job.planned) return false;
+  if (job.planned || !IsItsTurn(job)) return false;
   const PathChooser::Choice choice = job.admitted ? job.choice : ChoiceFor(job);
   if (!MayRunNow(job, choice)) return false;
   const bool native = choice.path == CopyPath::kNative;
@@ -189,7 +190,7 @@ bool CopyEngine::Impl::FillChunk(Job& job, Unit* unit) {
   batch.blocks -= n;
   if (batch.blocks.value() > 0) return true;
   LoadBatch(job);
-  if (job.planned) return false;
+  if (job.planned || !IsItsTurn(job)) return false;
   const PathChooser::Choice choice = ChoiceFor(job);
   if (choice != job.choice || !MayRunNow(job, choice)) return false;
   Admit(job, choice);
@@ -206,7 +207,7 @@ void CopyEngine::Impl::Launch(Unit* unit) {
     job.offset -= job.job.runs[job.run].from.count;
     ++job.run;
   }
-  if (target_.geometry().zoned()) lanes_[ZoneOf(unit->target.start)].push_back(unit);
+  TakeFromZone(unit);
 }
 
 }  // namespace gleaner

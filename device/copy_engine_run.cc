@@ -113,11 +113,13 @@ void CopyEngine::Impl::EndRead(Unit* unit, Source* source, uint64_t bytes,
 void CopyEngine::Impl::Fail(Job& job, const absl::Status& status) {
   if (job.result.status.ok()) job.result.status = status;
   job.planned = true;
+  LeaveLanes(job);
 }
 
 void CopyEngine::Impl::MakeReady(Unit* unit) {
   unit->ready = true;
-  if (!target_.geometry().zoned() || lanes_[ZoneOf(unit->target.start)].front() == unit) {
+  if (!target_.geometry().zoned() ||
+      lanes_[ZoneOf(unit->target.start)].units.front() == unit) {
     Transfer(unit);
   }
 }
@@ -188,18 +190,7 @@ void CopyEngine::Impl::EndUnit(Unit* unit) {
   --units_in_flight_;
   if (sitting_.has_value() && units_in_flight_ == 0) EndSitting();
   free_units_.push_back(unit);
-  if (target_.geometry().zoned()) LeaveLane(unit);
-}
-
-void CopyEngine::Impl::LeaveLane(Unit* unit) {
-  const auto lane = lanes_.find(ZoneOf(unit->target.start));
-  GLEANER_CHECK(lane->second.front() == unit);
-  lane->second.pop_front();
-  if (lane->second.empty()) {
-    lanes_.erase(lane);
-  } else if (lane->second.front()->ready) {
-    Transfer(lane->second.front());
-  }
+  LeaveLane(unit);
 }
 
 void CopyEngine::Impl::EndSitting() {

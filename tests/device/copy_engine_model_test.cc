@@ -1,0 +1,163 @@
+// Random jobs over every kind of target, many under way at once, against plain strings.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/random.h"
+#include "device/copy_engine.h"
+#include "device/mem_device.h"
+#include "tests/device/copy_testing.h"
+#include "tests/testing/status_matchers.h"
+
+namespace gleaner::testing {
+namespace {
+
+struct Layout {
+  const char* name;
+  uint32_t source_block, target_block;
+  bool same_device;
+  uint64_t zone_blocks, zone_capacity;  // of the target
+};
+
+constexpr Layout kLayouts[] = {
+    {"one device", 4096, 4096, true, 0, 0},
+    {"one zoned device", 4096, 4096, true, 64, 64},
+    {"one zoned device with holes", 4096, 4096, true, 64, 50},
+    {"two devices", 4096, 4096, false, 0, 0},
+    {"512 to 4096", 512, 4096, false, 0, 0},
+    {"4096 to 512", 4096, 512, false, 0, 0},
+    {"4096 to zoned 512", 4096, 512, false, 64, 48},
+};
+
+class RandomJobs {
+ public:
+  RandomJobs(const Layout& layout, CopyMode mode, uint64_t seed)
+      : layout_(layout),
+        random_(seed),
+        target_(
+            Mem(4096, layout.target_block, layout.zone_blocks, layout.zone_capacity)) {
+    if (!layout.same_device) other_ = Mem(1024, layout.source_block);
+    source_ = layout.same_device ? target_.get() : other_.get();
+    // In zones, what is written first is what is copied later.
+    const uint64_t step =
+        layout.same_device && layout.zone_blocks ? layout.zone_blocks : 512;
+    const uint64_t filled =
+        layout.zone_capacity && layout.same_device ? layout.zone_capacity : step;
+    for (uint64_t at = 0; at < 1024; at += step)
+      FillDevice(*source_, Blocks(at, filled), seed);
+    source_data_ = Contents(*source_, 0, 1024);
+    next_target_ = layout.same_device ? 1024 : 0;
+    target_start_ = next_target_;
+    expected_ = Contents(*target_, 0, 4096);
+    CopyEngineOptions options;
+    options.buffer_bytes = 64 << 10;  // few and small, so that they run out
+    options.chunk_bytes = 16 << 10;
+    options.queue_depth = 5;
+    options.copy_depth = 2;
+    engine_ = Engine(*target_, mode, options);
+  }
+
+  void RunAll(int jobs) {
+    for (int i = 0; i < jobs; ++i) {
+      StartOne();
+      if (random_.Below(3) == 0) engine_->Poll();
+    }
+    while (!engine_->idle()) ASSERT_THAT(engine_->Wait(), IsOk());
+    EXPECT_EQ(completed_, started_);
+    EXPECT_EQ(engine_->counters().jobs, static_cast<uint64_t>(started_));
+    EXPECT_LE(engine_->counters().peak_buffer_bytes, 64u << 10);
+    EXPECT_TRUE(Contents(*target_, 0, 4096) == expected_);
+  }
+
+ private:
+  void StartOne() {
+    CopyJob job;
+    const uint64_t runs = 1 + random_.Below(12);
+    for (uint64_t i = 0; i < runs; ++i) {
+      CopyRun run;
+      if (NextRun(&run)) job.runs.push_back(run);
+    }
+    if (job.runs.empty()) return;
+    ++started_;
+    const std::vector<CopyRun> copy = job.runs;
+    ASSERT_THAT(engine_->Start(std::move(job),
+                               [this, copy](const CopyResult& result) {
+                                 ++completed_;
+                                 EXPECT_THAT(result.status, IsOk());
+                                 for (size_t i = 0; i < copy.size(); ++i) {
+                                   EXPECT_EQ(Copied(result.runs[i]),
+                                             copy[i].from.count.value());
+                                 }
+                               }),
+                IsOk());
+  }
+
+  // A run to the next free place of the target; false if there is none.
+  bool NextRun(CopyRun* run) {
+    uint64_t blocks = 1 + random_.Below(random_.Below(4) == 0 ? 40 : 5);
+    if (layout_.zone_blocks == 0) {
+      next_target_ += random_.Below(5) == 0 ? random_.Below(3) : 0;  // sometimes a hole
+    } else {
+      const uint64_t capacity = layout_.zone_capacity;
+      if (next_target_ % layout_.zone_blocks >= capacity) {
+        next_target_ += layout_.zone_blocks - next_target_ % layout_.zone_blocks;
+      }
+      blocks = std::min(blocks, capacity - next_target_ % layout_.zone_blocks);
+    }
+    if (next_target_ + blocks > 4096) return false;
+    const uint64_t bytes = blocks * layout_.target_block;
+    const uint64_t source_blocks =
+        (bytes + layout_.source_block - 1) / layout_.source_block;
+    const uint64_t from = random_.Below(1024 - source_blocks);
+    *run = {source_, Blocks(from, blocks), DeviceBlock(next_target_)};
+    std::memcpy(expected_.data() + next_target_ * layout_.target_block,
+                source_data_.data() + from * layout_.source_block, bytes);
+    next_target_ += blocks;
+    return true;
+  }
+
+  const Layout layout_;
+  Random random_;
+  const std::unique_ptr<MemDevice> target_;
+  std::unique_ptr<MemDevice> other_;
+  Device* source_ = nullptr;
+  std::string source_data_;
+  std::string expected_;
+  uint64_t target_start_ = 0;
+  uint64_t next_target_ = 0;
+  int started_ = 0;
+  int completed_ = 0;
+  std::unique_ptr<CopyEngine> engine_;
+};
+
+class CopyEngineModelTest : public ::testing::TestWithParam<CopyMode> {};
+
+TEST_P(CopyEngineModelTest, RandomJobsMatchAModel) {
+  for (const Layout& layout : kLayouts) {
+    if (GetParam() == CopyMode::kNative && !layout.same_device) continue;
+    for (uint64_t seed = 0; seed < 12; ++seed) {
+      SCOPED_TRACE(absl::StrCat(layout.name, ", seed ", seed));
+      RandomJobs jobs(layout, GetParam(), seed);
+      jobs.RunAll(40);
+      if (::testing::Test::HasFailure()) return;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, CopyEngineModelTest,
+                         ::testing::Values(CopyMode::kAuto, CopyMode::kNative,
+                                           CopyMode::kEmulate),
+                         [](const auto& info) -> std::string {
+                           return info.param == CopyMode::kAuto     ? "Auto"
+                                  : info.param == CopyMode::kNative ? "Native"
+                                                                    : "Emulate";
+                         });
+
+}  // namespace
+}  // namespace gleaner::testing
