@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/nearest_name.h"
@@ -91,10 +92,12 @@ absl::StatusOr<const TraceFormat*> DetectTraceFormat(absl::string_view head) {
   const auto& candidates = with_request.empty() ? without_request : with_request;
   if (candidates.size() == 1) return candidates.front();
   const std::string reason =
-      candidates.empty()
-          ? absl::StrCat("no known trace format begins with ",
-                         Quoted(head.substr(0, head.find('\n'))))
-          : absl::StrCat("this could be ", absl::StrJoin(Names(candidates), " or "));
+      !candidates.empty()
+          ? absl::StrCat("this could be ", absl::StrJoin(Names(candidates), " or "))
+      : absl::StrContains(head, '\0')
+          ? "binary data of no known trace format"
+          : absl::StrCat("no known trace format begins with ",
+                         Quoted(head.substr(0, head.find('\n'))));
   return absl::InvalidArgumentError(absl::StrCat(reason, "; choose --trace_format from ",
                                                  absl::StrJoin(AllNames(), ", ")));
 }
