@@ -2,9 +2,10 @@
 // its segments cleaned by Gleaner. The program fills it, overwrites and deletes until everything
 // has been cleaned many times over, then checks every value.
 //
-//   own_index [SPEC]      by default mem:size=64M; what the device holds is overwritten
+//   own_index [SPEC]      by default mem:size=64M
 //
 // A value takes one block. The index is in memory only, so the data does not outlive the process.
+// A device that holds anything is refused.
 #include <cstdio>
 #include <cstring>
 #include <iostream>
@@ -45,9 +46,10 @@ constexpr uint32_t kBlockBytes = 4096;
 constexpr uint32_t kSegmentBlocks = 256;
 constexpr ClassId kUserLog(0);
 constexpr BlockCount kOne(1);
-// The background begins when fewer segments are spare; a Put pays for so many copied blocks.
-constexpr uint32_t kBackgroundSpare = 6;
+constexpr uint64_t kLeastSegments = 8;
+// Put copies at most so many blocks in the background once fewer segments are spare.
 constexpr uint64_t kBackgroundBlocks = 16;
+constexpr uint32_t kBackgroundSpare = 3;
 
 class OwnIndexStore final : private RelocationSink {
  public:
@@ -104,6 +106,7 @@ class OwnIndexStore final : private RelocationSink {
   uint64_t now_blocks_ = 0;        // user blocks written: the cleaner's time
   uint64_t overtaken_blocks_ = 0;  // overwritten or deleted while they were being copied
   std::unique_ptr<Cleaner> cleaner_;
+  // Destroyed before the cleaner, whose callbacks they hold.
   std::unique_ptr<IoQueue> queue_;
   std::unique_ptr<Relocator> relocator_;
 };
@@ -116,7 +119,7 @@ absl::StatusOr<std::unique_ptr<OwnIndexStore>> OwnIndexStore::Create(Device* dev
         absl::StrCat("device blocks of ", g.block_bytes, " bytes"));
   const uint64_t segments =
       g.capacity.value() * g.block_bytes / kBlockBytes / kSegmentBlocks;
-  if (segments < 2 * kBackgroundSpare || segments > UINT32_MAX)
+  if (segments < kLeastSegments || segments > UINT32_MAX)
     return absl::OutOfRangeError(absl::StrCat(segments, " segments of 1 MiB"));
   std::unique_ptr<OwnIndexStore> s(
       new OwnIndexStore(device, static_cast<uint32_t>(segments)));
