@@ -243,7 +243,10 @@ void VolatileStore::MarkStale(PhysicalRange range) {
 // -- Cleaning ---------------------------------------------------------------------------------
 
 absl::Status VolatileStore::MakeRoom(ClassId log_class) {
-  if (options_.garbage_trigger.has_value()) return Grow();
+  if (options_.garbage_trigger.has_value()) {
+    while (!logs_.CanAppend(log_class)) GLEANER_RETURN_IF_ERROR(ReuseOrGrow());
+    return absl::OkStatus();
+  }
   const Cleaner::Goal goal{.spare_segments = logs_.reserved_segments() + 1, .free_segments = 1};
   while (!logs_.CanAppend(log_class)) GLEANER_RETURN_IF_ERROR(CleanTo(goal));
   return absl::OkStatus();
@@ -277,13 +280,16 @@ absl::Status VolatileStore::CollectGarbage() {
     return absl::OkStatus();
   // A victim's survivors may need a segment for every class that they can go to.
   while (table_.free_segments() <= ReservedSegments(options_))
-    GLEANER_RETURN_IF_ERROR(Grow());
+    GLEANER_RETURN_IF_ERROR(ReuseOrGrow());
   return CleanTo({.spare_segments = 0, .free_segments = 0, .garbage_share = trigger});
 }
 
-absl::Status VolatileStore::Grow() {
+// One more free segment at least: a released one, or else a new one.
+absl::Status VolatileStore::ReuseOrGrow() {
+  if (table_.released_segments() > options_.cleaner.commit_segments)
+    return CleanTo({.spare_segments = 0, .free_segments = table_.free_segments() + 1});
   const uint32_t segments = table_.segments();
-  const uint32_t more = std::min(std::max(16u, segments / 16), options_.max_segments - segments);
+  const uint32_t more = std::min(std::max(1u, segments / 64), options_.max_segments - segments);
   if (more == 0) {
     return absl::ResourceExhaustedError(
         absl::StrCat("out of space: all ", segments, " segments are in use"));
@@ -410,13 +416,24 @@ void VolatileStore::Settle(PhysicalRange reserved) {
 }
 
 void VolatileStore::MakeDurable(Done done) {
-  // Nothing outlives the process: a segment is reusable once no read is under way in it and, on a
-  // zoned device, once it is reset.
-  if (!reads_.empty()) {
-    pending_durable_ = {next_read_, std::move(done)};
-    return;
-  }
-  ResetReleasedZones(std::move(done));
+  // Nothing outlives the process: a segment is reusable once no read and no write of its old
+  // blocks is under way and, on a zoned device, once it is reset.
+  if (queue_ == nullptr) return done(absl::OkStatus());
+  buffers_->SubmitAll();
+  pending_durable_.emplace(next_read_, std::move(done));
+  RunPending();
+}
+
+// Whether no operation on the blocks of a released segment is under way that began before read
+// number `before`.
+bool VolatileStore::ReleasedAreIdle(uint64_t before) const {
+  if (!reads_.empty() && *reads_.begin() < before) return false;
+  bool idle = true;
+  table_.ForEachReleased([&](SegmentId id) {
+    // It may have been emptied by overwrites while its own blocks were still being written.
+    idle = idle && buffers_->WrittenBefore(id, geometry_.range_of(id).end());
+  });
+  return idle;
 }
 
 }  // namespace gleaner

@@ -129,7 +129,7 @@ class VolatileStore final : public Store, private RelocationSink {
   absl::Status MakeRoom(ClassId log_class);
   absl::Status CleanTo(const Cleaner::Goal& goal);
   absl::Status CollectGarbage();
-  absl::Status Grow();
+  absl::Status ReuseOrGrow();
   void MarkLive(PhysicalRange range);
   void MarkStale(PhysicalRange range);
   void CollectExtents(SegmentId victim, std::vector<Extent>* extents) const;
@@ -138,6 +138,7 @@ class VolatileStore final : public Store, private RelocationSink {
   absl::Status ReadExtent(const Extent& extent, char* data,
                           const std::shared_ptr<ReadOperation>& operation);
   void FinishPart(const std::shared_ptr<ReadOperation>& operation, const absl::Status& status);
+  bool ReleasedAreIdle(uint64_t before) const;
   void ResetReleasedZones(Done done);
 
   const VolatileStoreOptions options_;
@@ -159,7 +160,7 @@ class VolatileStore final : public Store, private RelocationSink {
   std::vector<Done> pending_flushes_;       // wait for the buffers to be written
   std::set<uint64_t> reads_;                // numbers of those under way
   uint64_t next_read_ = 0;
-  // Waits until every read with a lower number is complete.
+  // Waits until released segments are idle but for reads from this number on.
   std::optional<std::pair<uint64_t, Done>> pending_durable_;
 };
 

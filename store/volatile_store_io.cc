@@ -112,9 +112,13 @@ void VolatileStore::RunPending() {
     }
   }
   if (pending_durable_.has_value() &&
-      (reads_.empty() || *reads_.begin() >= pending_durable_->first)) {
+      (!error_.ok() || ReleasedAreIdle(pending_durable_->first))) {
     auto pending = *std::exchange(pending_durable_, std::nullopt);
-    ResetReleasedZones(std::move(pending.second));
+    if (error_.ok()) {
+      ResetReleasedZones(std::move(pending.second));
+    } else {
+      pending.second(error_);
+    }
   }
   if (!pending_flushes_.empty() && (buffers_->idle() || !error_.ok())) {
     std::vector<Done> flushes = std::exchange(pending_flushes_, {});
