@@ -35,6 +35,7 @@ bool AppendBuffers::Stage(ClassId log_class, PhysicalRange run, const char* data
     if (free_.empty()) return false;
     buffer = std::move(free_.back());
     free_.pop_back();
+    buffer->log_class = log_class;
     buffer->run = {run.start, BlockCount(0)};
   }
   std::memcpy(buffer->memory.data() + buffer->run.count.value() * options_.block_bytes, data,
@@ -68,12 +69,14 @@ void AppendBuffers::Pump() {
 
 bool AppendBuffers::MayGo(const Buffer& buffer) const {
   if (!zoned_) return true;
+  // One write per class at a time, in order: a second one to the zone may overtake the first, and
+  // one to the next zone would open it before this one is full.
+  const auto same_class = [&](const BufferPtr& other) {
+    return other->log_class == buffer.log_class;
+  };
+  if (std::any_of(in_flight_.begin(), in_flight_.end(), same_class)) return false;
+  if (std::find_if(waiting_.begin(), waiting_.end(), same_class)->get() != &buffer) return false;
   const SegmentId zone = geometry_.segment_of(buffer.run.start);
-  // A second write in flight to a zone may overtake the first, and miss the write pointer.
-  for (const BufferPtr& other : in_flight_)
-    if (geometry_.segment_of(other->run.start) == zone) return false;
-  // Earlier buffers of the zone stand earlier in waiting_ and are looked at first; if one may not
-  // go, neither may this: the same hold lies before both, or its write is in flight.
   for (const PhysicalRange& hold : holds_)
     if (geometry_.segment_of(hold.start) == zone && hold.start < buffer.run.start) return false;
   return true;

@@ -6,8 +6,9 @@
 //   while (!buffers.idle()) { buffers.Pump(); GLEANER_RETURN_IF_ERROR(queue->Wait()); }
 //
 // One buffer per class fills at a time; full ones are written in the order of their blocks within
-// a segment. On a zoned device at most one write per zone is in flight, and what lies behind a
-// reserved run waits until the run is settled: a zone is written in order.
+// a segment. On a zoned device one write per class is in flight, and what lies behind a reserved
+// run waits until the run is settled: a zone is written in order, and no more zones are open than
+// there are classes.
 //
 // Thread-compatible. Completions run when the queue is polled; Pump submits what became possible.
 #pragma once
@@ -72,6 +73,7 @@ class AppendBuffers {
  private:
   struct Buffer {
     AlignedBuffer memory;
+    ClassId log_class;
     PhysicalRange run;  // what it holds
   };
   using BufferPtr = std::unique_ptr<Buffer>;

@@ -312,7 +312,7 @@ void VolatileStore::LiveExtents(SegmentId victim, std::vector<Extent>* extents, 
   GLEANER_CHECK(!pending_extents_.has_value());
   if (buffers_ != nullptr) {
     buffers_->SubmitAll();
-    if (!buffers_->WrittenBefore(victim, geometry_.range_of(victim).end())) {
+    if (!IsWritten(victim)) {
       pending_extents_ = PendingExtents{victim, extents, std::move(done)};
       return;
     }

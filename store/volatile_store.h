@@ -138,6 +138,7 @@ class VolatileStore final : public Store, private RelocationSink {
   absl::Status ReadExtent(const Extent& extent, char* data,
                           const std::shared_ptr<ReadOperation>& operation);
   void FinishPart(const std::shared_ptr<ReadOperation>& operation, const absl::Status& status);
+  bool IsWritten(SegmentId victim) const;
   bool ReleasedAreIdle(uint64_t before) const;
   void ResetReleasedZones(Done done);
 

@@ -104,8 +104,7 @@ void VolatileStore::RunPending() {
   if (error_.ok()) error_ = buffers_->status();
   if (pending_extents_.has_value()) {
     const SegmentId victim = pending_extents_->victim;
-    if (!error_.ok() ||
-        buffers_->WrittenBefore(victim, geometry_.range_of(victim).end())) {
+    if (!error_.ok() || IsWritten(victim)) {
       PendingExtents pending = *std::exchange(pending_extents_, std::nullopt);
       CollectExtents(victim, pending.extents);
       pending.done(error_);
@@ -134,6 +133,13 @@ void VolatileStore::RunPending() {
       }
     }
   }
+}
+
+// Whether a round on `victim` may begin. A zoned device must have no more zones open than there are
+// classes: there the round waits for all writes, since its copies may begin a zone, too.
+bool VolatileStore::IsWritten(SegmentId victim) const {
+  if (options_.device->geometry().zoned()) return buffers_->idle();
+  return buffers_->WrittenBefore(victim, geometry_.range_of(victim).end());
 }
 
 void VolatileStore::Flush(Done done) {
