@@ -149,7 +149,10 @@ void SegmentTable::FreeReleased(uint64_t up_to) {
     const SegmentId id = released_.front();
     released_.pop_front();
     // A segment that was retired while it waited keeps its place in the numbering only.
-    if (entries_[id.value()].state != SegmentState::kReleased) continue;
+    if (entries_[id.value()].state != SegmentState::kReleased) {
+      --retired_in_released_;
+      continue;
+    }
     entries_[id.value()].state = SegmentState::kFree;
     free_.push_back(id);
   }
@@ -162,7 +165,11 @@ void SegmentTable::Retire(SegmentId id) {
     free_.erase(std::find(free_.begin(), free_.end(), id));
   // Sealed with nothing live happens only to a pinned segment.
   if (e.state == SegmentState::kSealed) LeaveSealed(e);
-  if (e.state != SegmentState::kReleased) written_blocks_ -= e.written;
+  if (e.state == SegmentState::kReleased) {
+    ++retired_in_released_;
+  } else if (e.state != SegmentState::kFree) {
+    written_blocks_ -= e.written;
+  }
   e.written = 0;
   e.state = SegmentState::kRetired;
 }

@@ -138,7 +138,9 @@ class SegmentTable {
   uint32_t segments() const { return static_cast<uint32_t>(entries_.size()); }
   uint32_t capacity_blocks() const { return capacity_; }
   uint32_t free_segments() const { return static_cast<uint32_t>(free_.size()); }
-  uint32_t released_segments() const { return static_cast<uint32_t>(released_.size()); }
+  uint32_t released_segments() const {
+    return static_cast<uint32_t>(released_.size()) - retired_in_released_;
+  }
   uint32_t remaining_blocks(SegmentId id) const {
     return capacity_ - entries_[id.value()].written;
   }
@@ -227,6 +229,7 @@ class SegmentTable {
   std::vector<Entry> entries_;
   std::deque<SegmentId> free_;
   std::deque<SegmentId> released_;  // in order of release; the last has number release_count_ - 1
+  uint32_t retired_in_released_ = 0;  // of them
   uint64_t release_count_ = 0;
   uint64_t live_blocks_ = 0;
   uint64_t written_blocks_ = 0;
