@@ -15,9 +15,9 @@ namespace gleaner::internal {
 
 }  // namespace gleaner::internal
 
-#define GLEANER_CHECK(condition)                                                   \
-  (__builtin_expect(!!(condition), 1)                                              \
-       ? static_cast<void>(0)                                                      \
+#define GLEANER_CHECK(condition)      \
+  (__builtin_expect(!!(condition), 1) \
+       ? static_cast<void>(0)         \
        : ::gleaner::internal::CheckFailed(__FILE__, __LINE__, #condition))
 
 #ifdef NDEBUG

@@ -122,7 +122,8 @@ using DeviceBlockCount = internal::StrongCount<internal::DeviceBlockCountTag>;
 // Logical block address: what a store's user addresses.
 using Lba = internal::StrongAddress<internal::LbaTag, uint64_t, BlockCount>;
 // A store's block on the device: block i of the store's area.
-using PhysicalBlock = internal::StrongAddress<internal::PhysicalBlockTag, uint64_t, BlockCount>;
+using PhysicalBlock =
+    internal::StrongAddress<internal::PhysicalBlockTag, uint64_t, BlockCount>;
 // A device's logical block: the unit of device/, the copy engine and CopyLimits.
 using DeviceBlock =
     internal::StrongAddress<internal::DeviceBlockTag, uint64_t, DeviceBlockCount>;

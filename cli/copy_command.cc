@@ -45,7 +45,8 @@ absl::StatusOr<DeviceRange> ParseRange(absl::string_view text) {
 }
 
 // The job, its lengths in the target's blocks.
-absl::StatusOr<CopyJob> MakeJob(const CopyFlags& flags, Device* source, const Device& target) {
+absl::StatusOr<CopyJob> MakeJob(const CopyFlags& flags, Device* source,
+                                const Device& target) {
   const uint64_t source_bytes = source->geometry().block_bytes;
   const uint64_t target_bytes = target.geometry().block_bytes;
   CopyJob job;
@@ -58,9 +59,10 @@ absl::StatusOr<CopyJob> MakeJob(const CopyFlags& flags, Device* source, const De
                                                 source->geometry().capacity.value()));
     }
     if (range.count.value() * source_bytes % target_bytes != 0) {
-      return UsageError("--ranges",
-                        absl::StrCat("\"", text, "\" is no multiple of the target's blocks of ",
-                                     target_bytes, " bytes"));
+      return UsageError(
+          "--ranges",
+          absl::StrCat("\"", text, "\" is no multiple of the target's blocks of ",
+                       target_bytes, " bytes"));
     }
     range.count = DeviceBlockCount(range.count.value() * source_bytes / target_bytes);
     job.runs.push_back({source, range, at});
@@ -74,7 +76,9 @@ absl::StatusOr<std::unique_ptr<Device>> Open(const char* flag, const std::string
   OpenOptions options;
   options.access = access;
   options.force = force;
-  options.message = [](absl::string_view text) { std::cerr << "gleaner: " << text << "\n"; };
+  options.message = [](absl::string_view text) {
+    std::cerr << "gleaner: " << text << "\n";
+  };
   auto device = OpenDevice(spec, options);
   if (absl::IsInvalidArgument(device.status())) return UsageError(flag, device.status());
   return device;
@@ -99,8 +103,8 @@ absl::Status Copy(const CopyFlags& flags, Outcome* outcome) {
   }
   Device* const source = other != nullptr ? other.get() : target.get();
   GLEANER_ASSIGN_OR_RETURN(CopyJob job, MakeJob(flags, source, *target));
-  GLEANER_ASSIGN_OR_RETURN(auto engine,
-                           CopyEngine::Create(target.get(), {.mode = mode}, Clock::Real()));
+  GLEANER_ASSIGN_OR_RETURN(
+      auto engine, CopyEngine::Create(target.get(), {.mode = mode}, Clock::Real()));
   for (const CopyRun& run : job.runs) outcome->blocks += run.from.count.value();
   outcome->block_bytes = target->geometry().block_bytes;
   const absl::Duration start = Clock::Real().Now();
@@ -133,7 +137,8 @@ void Print(const Outcome& o, bool json) {
     return;
   }
   std::cout << absl::StreamFormat(
-      "%d blocks of %d bytes copied and flushed in %.3f s: %d native by %d commands with %d "
+      "%d blocks of %d bytes copied and flushed in %.3f s: %d native by %d commands with "
+      "%d "
       "ranges, %d emulated\n",
       o.arrived_blocks, o.block_bytes, o.seconds, o.counters.native_blocks.value(),
       o.counters.commands, o.counters.ranges, o.counters.emulated_blocks.value());
@@ -149,7 +154,8 @@ int RunCopy(std::vector<std::string> arguments) {
   app.add_option("--ranges", flags.ranges,
                  "START+COUNT,... in the source's blocks, copied in this order")
       ->required();
-  app.add_option("--to", flags.to, "SPEC of the target; the same text means the same device")
+  app.add_option("--to", flags.to,
+                 "SPEC of the target; the same text means the same device")
       ->required();
   app.add_option("--at", flags.at, "First block of the target")->required();
   flags.mode.AddTo(app);
@@ -161,10 +167,10 @@ int RunCopy(std::vector<std::string> arguments) {
   Outcome outcome;
   if (absl::Status status = Copy(flags, &outcome); !status.ok()) {
     if (outcome.blocks > 0 && !IsUsageError(status)) {
-      status = absl::Status(status.code(),
-                            absl::StrCat(std::string(status.message()), "; ",
-                                         outcome.arrived_blocks, " of ", outcome.blocks,
-                                         " blocks are known to have arrived"));
+      status = absl::Status(
+          status.code(),
+          absl::StrCat(std::string(status.message()), "; ", outcome.arrived_blocks,
+                       " of ", outcome.blocks, " blocks are known to have arrived"));
     }
     return ReportError(kName, status);
   }

@@ -20,7 +20,8 @@ std::string OneLine(const std::string& text) {
 
 std::string UnknownFlag(const CLI::App& app, const std::string& argument) {
   const std::string name = std::vector<std::string>(absl::StrSplit(argument, '='))[0];
-  if (name.rfind("--", 0) != 0) return absl::StrCat("unexpected argument \"", argument, "\"");
+  if (name.rfind("--", 0) != 0)
+    return absl::StrCat("unexpected argument \"", argument, "\"");
   std::vector<std::string> known;
   for (const CLI::Option* option : app.get_options())
     for (const std::string& flag : option->get_lnames()) known.push_back("--" + flag);
@@ -42,7 +43,8 @@ std::optional<int> ParseFlags(CLI::App& app, std::vector<std::string> arguments)
     return FinishOutput(app.get_name(), kExitDone);
   } catch (const CLI::ParseError& e) {
     const std::vector<std::string> extras = app.remaining();
-    const std::string reason = extras.empty() ? OneLine(e.what()) : UnknownFlag(app, extras[0]);
+    const std::string reason =
+        extras.empty() ? OneLine(e.what()) : UnknownFlag(app, extras[0]);
     std::cerr << app.get_name() << ": " << reason << "\n";
     return kExitUsage;
   }
@@ -55,9 +57,10 @@ std::optional<int> ParseFlags(CLI::App& app, std::vector<std::string> arguments)
 
 void LimitFlags::AddTo(CLI::App& app) {
   const auto positive = CLI::Range(uint64_t{1}, uint64_t{1} << 40);
-  app.add_option("--max_copy_blocks", max_copy_blocks,
-                 "Most blocks of a Copy command: lowers a device's limit, sets the model's "
-                 "(1024)")
+  app.add_option(
+         "--max_copy_blocks", max_copy_blocks,
+         "Most blocks of a Copy command: lowers a device's limit, sets the model's "
+         "(1024)")
       ->check(positive);
   app.add_option("--max_copy_ranges", max_copy_ranges,
                  "Most source ranges of a Copy command, likewise (128)")
@@ -74,9 +77,10 @@ CopyLimits LimitFlags::wish() const {
 }
 
 void CopyModeFlag::AddTo(CLI::App& app) {
-  app.add_option("--copy", value,
-                 "auto | native | emulate: by the device's Copy command, by host reads and "
-                 "writes, or whichever is measured to be faster")
+  app.add_option(
+         "--copy", value,
+         "auto | native | emulate: by the device's Copy command, by host reads and "
+         "writes, or whichever is measured to be faster")
       ->capture_default_str();
 }
 

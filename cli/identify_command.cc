@@ -50,8 +50,8 @@ nlohmann::ordered_json DeviceJson(const Device& device) {
 void PrintText(const nlohmann::ordered_json& j) {
   for (const auto& [key, value] : j.items()) {
     if (value.is_object()) continue;
-    std::cout << absl::StreamFormat("%-22s %s\n", key,
-                                    value.is_string() ? value.get<std::string>() : value.dump());
+    std::cout << absl::StreamFormat(
+        "%-22s %s\n", key, value.is_string() ? value.get<std::string>() : value.dump());
   }
   const nlohmann::ordered_json& hardware = j["hardware_copy_limits"];
   std::cout << "copy limits            hardware, in force\n";
@@ -75,7 +75,9 @@ int RunIdentify(std::vector<std::string> arguments) {
 
   OpenOptions options;
   options.access = Access::kReadOnly;
-  options.message = [](absl::string_view text) { std::cerr << "gleaner: " << text << "\n"; };
+  options.message = [](absl::string_view text) {
+    std::cerr << "gleaner: " << text << "\n";
+  };
   auto device = OpenDevice(spec, options);
   if (absl::IsInvalidArgument(device.status()))
     return ReportError(kName, UsageError("SPEC", device.status()));

@@ -24,7 +24,8 @@ int RunHelp(std::vector<std::string> arguments);
 int RunVersion(std::vector<std::string> arguments);
 
 constexpr Command kCommands[] = {
-    {"simulate", RunSimulate, "replay a trace or a synthetic workload under chosen policies"},
+    {"simulate", RunSimulate,
+     "replay a trace or a synthetic workload under chosen policies"},
     {"copy", RunCopy, "copy ranges within or between devices"},
     {"identify", RunIdentify, "geometry and copy limits of a device"},
     {"version", RunVersion, "print the version"},
@@ -61,9 +62,11 @@ int RunHelp(std::vector<std::string> arguments) {
   if (arguments.size() == 1) {
     const Command* command = Find(arguments[0]);
     if (command == nullptr) return UnknownCommand(arguments[0]);
-    if (command->run != RunHelp && command->run != RunVersion) return command->run({"--help"});
+    if (command->run != RunHelp && command->run != RunVersion)
+      return command->run({"--help"});
   }
-  std::cout << "Gleaner cleans log-structured storage: it selects victim segments and relocates\n"
+  std::cout << "Gleaner cleans log-structured storage: it selects victim segments and "
+               "relocates\n"
                "their live data, by NVMe Simple Copy or by host reads and writes.\n\n";
   for (const Command& command : kCommands)
     std::printf("  gleaner %-10s %s\n", command.name, command.summary);
@@ -71,7 +74,8 @@ int RunHelp(std::vector<std::string> arguments) {
   std::cout << "\nDevices (SPEC):\n";
   for (const DeviceBackend& backend : DeviceBackends())
     std::cout << "  " << backend.synopsis << "\n";
-  std::cout << "\nCommon flags: --json prints one JSON object to standard output and nothing else "
+  std::cout << "\nCommon flags: --json prints one JSON object to standard output and "
+               "nothing else "
                "there.\nExit codes: 0 done, 1 the work failed, 2 wrong use.\n";
   return FinishOutput("help", kExitDone);
 }

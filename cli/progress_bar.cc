@@ -50,9 +50,10 @@ void ProgressBar::Draw(double elapsed_seconds) const {
   const auto done = static_cast<double>(progress_->done_blocks.load());
   // Runs that have not begun are taken to be as long as those that have.
   const uint64_t begun = progress_->runs_begun.load();
-  const double total = begun == 0 ? 0
-                                  : static_cast<double>(progress_->total_blocks.load()) *
-                                        static_cast<double>(runs_) / static_cast<double>(begun);
+  const double total = begun == 0
+                           ? 0
+                           : static_cast<double>(progress_->total_blocks.load()) *
+                                 static_cast<double>(runs_) / static_cast<double>(begun);
   std::string line;
   if (total <= 0) {
     line = absl::StrFormat("\r%.1f million blocks", done / 1e6);

@@ -51,26 +51,30 @@ std::string Footer() {
     absl::StrAppend(&text, "  ", row.name, "  ", row.help, "\n");
   absl::StrAppend(&text, "Trace formats: auto");
   for (absl::string_view name : TraceFormatNames()) absl::StrAppend(&text, " ", name);
-  return text + "\n--victim, --placement and --utilization take comma lists: one run for each "
-                "combination.\n";
+  return text +
+         "\n--victim, --placement and --utilization take comma lists: one run for each "
+         "combination.\n";
 }
 
 void AddWorkFlags(CLI::App& app, SimulateFlags* f) {
   SimulationConfig& c = f->config;
   app.add_option("--workload", c.workload, "A synthetic workload, see below");
-  app.add_option("--trace", c.trace, "A trace, plain or compressed (.gz, .zst); - is stdin");
+  app.add_option("--trace", c.trace,
+                 "A trace, plain or compressed (.gz, .zst); - is stdin");
   app.add_option("--trace_format", c.trace_format, "Its format")->capture_default_str();
   app.add_option("--trace_volume", c.trace_volume, "One volume of it; default all");
   app.add_flag("--fill", c.fill, "Write the volume once before a trace");
   app.add_option("--volume_blocks", c.volume_blocks,
                  "Live address space; from the trace where omitted");
-  app.add_option("--block_bytes", c.block_bytes, "Bytes of a block")->capture_default_str();
+  app.add_option("--block_bytes", c.block_bytes, "Bytes of a block")
+      ->capture_default_str();
   app.add_option("--segment_blocks", c.segment_blocks,
                  "Blocks of a segment (512); a zoned device decides itself");
   app.add_option("--utilization", f->utilizations, "Volume / physical space (0.80)");
-  app.add_option("--gc_trigger", f->gc_trigger,
-                 "garbage:F instead of a fixed space: clean while more than this share of all "
-                 "written blocks is stale");
+  app.add_option(
+      "--gc_trigger", f->gc_trigger,
+      "garbage:F instead of a fixed space: clean while more than this share of all "
+      "written blocks is stale");
   app.add_option("--writes", c.writes, "User writes after the fill, in volumes")
       ->capture_default_str();
   app.add_option("--warmup", c.warmup, "Of them, not counted (5; with a trace 0)");
@@ -78,11 +82,13 @@ void AddWorkFlags(CLI::App& app, SimulateFlags* f) {
 
 void AddPolicyFlags(CLI::App& app, SimulateFlags* f) {
   SimulationConfig& c = f->config;
-  app.add_option("--victim", f->victims, "Victim policies, see below")->capture_default_str();
+  app.add_option("--victim", f->victims, "Victim policies, see below")
+      ->capture_default_str();
   app.add_option("--foreground_victim", c.foreground_victim,
                  "The policy when space is nearly out")
       ->capture_default_str();
-  app.add_option("--placement", f->placements, "Placements, see below")->capture_default_str();
+  app.add_option("--placement", f->placements, "Placements, see below")
+      ->capture_default_str();
   app.add_option("--order", f->order, "victim | lba: how survivors are laid out")
       ->capture_default_str();
   app.add_option("--commit_segments", c.commit_segments,
@@ -94,7 +100,8 @@ void AddPolicyFlags(CLI::App& app, SimulateFlags* f) {
   app.add_option("--device", c.device,
                  "SPEC of a device to run on, verifying every block; omitted: a model");
   app.add_flag("--force", c.force, "Overwrite a device that holds something else");
-  app.add_option("--seed", c.seed, "Of everything drawn at random")->capture_default_str();
+  app.add_option("--seed", c.seed, "Of everything drawn at random")
+      ->capture_default_str();
   app.add_flag("--json", f->json, "One JSON object");
   app.add_option("--report", f->report, "Write the figures to this HTML file, too");
 }
@@ -102,7 +109,8 @@ void AddPolicyFlags(CLI::App& app, SimulateFlags* f) {
 absl::StatusOr<std::vector<std::string>> List(const char* flag, const std::string& text) {
   std::vector<std::string> items = absl::StrSplit(text, ',');
   for (const std::string& item : items)
-    if (item.empty()) return UsageError(flag, absl::StrCat("\"", text, "\" has an empty item"));
+    if (item.empty())
+      return UsageError(flag, absl::StrCat("\"", text, "\" has an empty item"));
   return items;
 }
 
@@ -141,7 +149,8 @@ absl::StatusOr<std::vector<SimulationConfig>> Expand(SimulateFlags* f) {
     for (const std::string& item : items) {
       double value;
       if (!absl::SimpleAtod(item, &value))
-        return UsageError("--utilization", absl::StrCat("\"", item, "\" is not a number"));
+        return UsageError("--utilization",
+                          absl::StrCat("\"", item, "\" is not a number"));
       utilizations.push_back(value);
     }
   }
@@ -162,20 +171,25 @@ absl::StatusOr<std::vector<SimulationConfig>> Expand(SimulateFlags* f) {
   return configs;
 }
 
-absl::Status WriteReport(const std::string& path, absl::Span<const SimulationResult> results) {
+absl::Status WriteReport(const std::string& path,
+                         absl::Span<const SimulationResult> results) {
   if (path.empty()) return absl::OkStatus();
   std::ofstream file(path, std::ios::trunc);
   file << HtmlReport(results);
   file.close();
-  if (!file) return absl::UnavailableError(absl::StrCat("--report: ", path, " cannot be written"));
+  if (!file)
+    return absl::UnavailableError(absl::StrCat("--report: ", path, " cannot be written"));
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<SimulationResult>> RunAll(absl::Span<const SimulationConfig> configs) {
+absl::StatusOr<std::vector<SimulationResult>> RunAll(
+    absl::Span<const SimulationConfig> configs) {
   SimulationProgress progress;
   SimulationHooks hooks;
   hooks.progress = &progress;
-  hooks.message = [](absl::string_view text) { std::cerr << "gleaner: " << text << "\n"; };
+  hooks.message = [](absl::string_view text) {
+    std::cerr << "gleaner: " << text << "\n";
+  };
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   std::vector<absl::StatusOr<SimulationResult>> outcomes;
   {
@@ -211,7 +225,8 @@ int RunSimulate(std::vector<std::string> arguments) {
     return ReportError(kName, status);
   const bool sweep = results->size() > 1;
   if (flags.json) {
-    std::cout << (sweep ? SweepJson(*results) : RunJson(results->front())).dump(2) << "\n";
+    std::cout << (sweep ? SweepJson(*results) : RunJson(results->front())).dump(2)
+              << "\n";
   } else {
     std::cout << (sweep ? RunsTable(*results) : RunText(results->front()));
   }

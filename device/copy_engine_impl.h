@@ -154,7 +154,7 @@ class CopyEngine::Impl {
   std::deque<Unit> units_;  // never moved
   std::vector<Unit*> free_units_;
   int units_in_flight_ = 0;
-  std::deque<Unit*> reading_;  // units with reads still to be sent
+  std::deque<Unit*> reading_;                  // units with reads still to be sent
   absl::flat_hash_map<uint64_t, Lane> lanes_;  // by zone, where the target has zones
 
   std::vector<std::unique_ptr<Job>> jobs_;

@@ -192,7 +192,7 @@ class IoQueue {
 
    private:
     friend class IoQueue;
-    uint32_t op = 0;
+    uint32_t op_ = 0;
   };
 
   IoQueue(Device* device, int depth);

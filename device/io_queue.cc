@@ -233,7 +233,7 @@ absl::Status IoQueue::Submit(const Piece& whole, absl::Span<const DeviceRange> s
   free_ops_.pop_back();
   Op& op = ops_[index];
   op.whole = whole;
-  op.whole.op = index;
+  op.whole.op_ = index;
   op.sources.assign(sources.begin(), sources.end());
   op.whole.sources = op.sources;
   op.sent = DeviceBlockCount(0);
@@ -286,7 +286,7 @@ DeviceBlockCount IoQueue::NextPieceLength(const Op& op) const {
 }
 
 void IoQueue::Finish(uint32_t id, const OpResult& result) {
-  const uint32_t index = pieces_[id].op;
+  const uint32_t index = pieces_[id].op_;
   free_pieces_.push_back(id);
   Op& op = ops_[index];
   --op.pieces_in_flight;

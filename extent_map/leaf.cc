@@ -50,7 +50,8 @@ GLEANER_VECTORIZE uint64_t CountRuns(const Entry* entries) {
   for (uint64_t i = 1; i < Leaf::kBlocks; ++i) {
     const Entry entry = entries[i];
     const auto follows = static_cast<Entry>(entries[i - 1] + 1);
-    runs += static_cast<Entry>((entry != kHole<Entry>) & ((entry != follows) | (entry == 0)));
+    runs +=
+        static_cast<Entry>((entry != kHole<Entry>)&((entry != follows) | (entry == 0)));
   }
   return runs;
 }

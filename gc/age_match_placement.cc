@@ -8,7 +8,8 @@ namespace {
 class AgeMatchPlacement : public Placement {
  public:
   AgeMatchPlacement(const PlacementOptions& options, uint32_t relocated_classes)
-      : segment_blocks_(options.segment_blocks), changed_at_(1 + relocated_classes, 0.0) {}
+      : segment_blocks_(options.segment_blocks),
+        changed_at_(1 + relocated_classes, 0.0) {}
 
   uint32_t classes() const override { return static_cast<uint32_t>(changed_at_.size()); }
   uint32_t relocation_classes() const override { return classes(); }
@@ -16,7 +17,8 @@ class AgeMatchPlacement : public Placement {
 
   ClassId ForUserWrite(Lba, uint64_t) override { return ClassId(0); }
 
-  std::optional<ClassId> ForVictim(const SegmentInfo& victim, uint64_t now_blocks) override {
+  std::optional<ClassId> ForVictim(const SegmentInfo& victim,
+                                   uint64_t now_blocks) override {
     if (!started_) SpreadOver(now_blocks);
     // The user's open segment is half full on average.
     changed_at_[0] = static_cast<double>(now_blocks) - segment_blocks_ / 2.0;
@@ -40,7 +42,8 @@ class AgeMatchPlacement : public Placement {
     started_ = true;
     const size_t relocated = changed_at_.size() - 1;
     for (size_t i = 1; i <= relocated; ++i) {
-      changed_at_[i] = static_cast<double>(now_blocks) * static_cast<double>(relocated - i) /
+      changed_at_[i] = static_cast<double>(now_blocks) *
+                       static_cast<double>(relocated - i) /
                        static_cast<double>(relocated);
     }
   }

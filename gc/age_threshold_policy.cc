@@ -10,7 +10,8 @@ constexpr double kAgeWeight = 0.6;
 
 class AgeThresholdPolicy : public VictimPolicy {
  public:
-  explicit AgeThresholdPolicy(uint64_t threshold_blocks) : threshold_blocks_(threshold_blocks) {}
+  explicit AgeThresholdPolicy(uint64_t threshold_blocks)
+      : threshold_blocks_(threshold_blocks) {}
 
   // Of each number of live blocks the oldest scores best, so the oldest of each bucket suffices.
   SegmentId Pick(const SegmentTable& table, uint64_t now_blocks, Random*) const override {
@@ -25,9 +26,11 @@ class AgeThresholdPolicy : public VictimPolicy {
       if (!waived && age < threshold_blocks_) return;
       const double stale = 1.0 - static_cast<double>(table.live_blocks_of(id)) /
                                      static_cast<double>(table.capacity_blocks());
-      const double score = kAgeWeight * static_cast<double>(age) / span + (1 - kAgeWeight) * stale;
+      const double score =
+          kAgeWeight * static_cast<double>(age) / span + (1 - kAgeWeight) * stale;
       if (score < best_score) return;
-      if (score == best_score && table.seal_rank_of(id) > table.seal_rank_of(best)) return;
+      if (score == best_score && table.seal_rank_of(id) > table.seal_rank_of(best))
+        return;
       best_score = score;
       best = id;
     });

@@ -15,7 +15,7 @@ namespace gleaner {
 class BlockLayout {
  public:
   struct Options {
-    DeviceBlock first{0};                 // where physical block 0 lies
+    DeviceBlock first{0};                  // where physical block 0 lies
     uint32_t device_blocks_per_block = 1;  // a power of two
   };
   explicit BlockLayout(const Options& options) : options_(options) {}

@@ -35,7 +35,8 @@ uint32_t CandidateIndex::Next(uint32_t bucket, uint32_t slot) const {
   for (size_t level = 0; level < depth_; ++level) {
     const uint32_t bit = position & 63;
     const uint64_t above =
-        bit == 63 ? 0 : WordAt(level, position >> 6, bucket) & (~uint64_t{0} << (bit + 1));
+        bit == 63 ? 0
+                  : WordAt(level, position >> 6, bucket) & (~uint64_t{0} << (bit + 1));
     if (above == 0) {
       position >>= 6;
       continue;

@@ -45,11 +45,13 @@ Cleaner::Cleaner(const Parts& parts, const CleanerOptions& options)
 Cleaner::StepResult Cleaner::Step(const Goal& goal, const Budget& budget) {
   budget_used_ = 0;
   for (;;) {
-    if (std::optional<StepResult> result = Advance(goal, budget)) return *std::move(result);
+    if (std::optional<StepResult> result = Advance(goal, budget))
+      return *std::move(result);
   }
 }
 
-std::optional<Cleaner::StepResult> Cleaner::Advance(const Goal& goal, const Budget& budget) {
+std::optional<Cleaner::StepResult> Cleaner::Advance(const Goal& goal,
+                                                    const Budget& budget) {
   switch (phase_) {
     case Phase::kIdle:
       return AdvanceIdle(goal, budget);
@@ -70,9 +72,8 @@ bool Cleaner::CleanedEnough(const Goal& goal) const {
   const SegmentTable& table = *parts_.table;
   const uint64_t released = table.released_segments() + victims_.size();
   const uint64_t usable_after_commit =
-      table.free_segments() + (released > options_.commit_segments
-                                   ? released - options_.commit_segments
-                                   : 0);
+      table.free_segments() +
+      (released > options_.commit_segments ? released - options_.commit_segments : 0);
   const uint64_t taken = victims_.empty() ? 0 : SegmentsNeeded(std::nullopt, 0);
   if (table.free_segments() + released < goal.spare_segments + taken) return false;
   if (usable_after_commit < goal.free_segments + taken) return false;
@@ -81,7 +82,8 @@ bool Cleaner::CleanedEnough(const Goal& goal) const {
   return static_cast<double>(table.sealed_stale_blocks()) <= goal.garbage_share * written;
 }
 
-std::optional<Cleaner::StepResult> Cleaner::AdvanceIdle(const Goal& goal, const Budget& budget) {
+std::optional<Cleaner::StepResult> Cleaner::AdvanceIdle(const Goal& goal,
+                                                        const Budget& budget) {
   if (!durable_.under_way && !durable_.status.ok())
     return StepResult{State::kFailed, std::exchange(durable_.status, absl::OkStatus())};
   if (!CleanedEnough(goal)) return StartRound(goal, budget);
@@ -115,7 +117,8 @@ const VictimPolicy& Cleaner::PolicyFor(const Budget& budget) const {
       moved_without_goal_ >=
       uint64_t{options_.foreground_after_segments} * parts_.table->capacity_blocks();
   if (!budget.foreground && !nearly_out) return *parts_.policy;
-  return parts_.foreground_policy != nullptr ? *parts_.foreground_policy : *default_foreground_;
+  return parts_.foreground_policy != nullptr ? *parts_.foreground_policy
+                                             : *default_foreground_;
 }
 
 SegmentId Cleaner::Preview(uint64_t now_blocks) const {
@@ -133,7 +136,8 @@ uint64_t Cleaner::SegmentsNeeded(const std::optional<ClassId>& log_class,
     const ClassId id(static_cast<uint8_t>(i));
     const uint64_t room = parts_.sink->RoomInOpenSegment(id).value();
     const uint64_t blocks =
-        plans_[i].expected_blocks + (log_class.has_value() && *log_class == id ? extra_blocks : 0);
+        plans_[i].expected_blocks +
+        (log_class.has_value() && *log_class == id ? extra_blocks : 0);
     if (blocks > room) needed += (blocks - room + capacity - 1) / capacity;
   }
   const uint64_t mixed = mixed_blocks_ + (log_class.has_value() ? 0 : extra_blocks);
@@ -141,7 +145,8 @@ uint64_t Cleaner::SegmentsNeeded(const std::optional<ClassId>& log_class,
   return needed;
 }
 
-std::optional<Cleaner::StepResult> Cleaner::StartRound(const Goal& goal, const Budget& budget) {
+std::optional<Cleaner::StepResult> Cleaner::StartRound(const Goal& goal,
+                                                       const Budget& budget) {
   if (budget_used_ >= budget.max_blocks) return StepResult{State::kMoreWork, {}};
   if (parts_.table->reclaimable_blocks() == 0)
     return StepResult{State::kNothingToCollect, {}};
@@ -153,7 +158,8 @@ std::optional<Cleaner::StepResult> Cleaner::StartRound(const Goal& goal, const B
     if (CleanedEnough(goal)) break;
   }
   if (victims_.empty()) {
-    const bool commit_helps = parts_.table->released_segments() > options_.commit_segments;
+    const bool commit_helps =
+        parts_.table->released_segments() > options_.commit_segments;
     if (commit_helps) return WaitForDurable();
     return StepResult{State::kNoRoom, {}};
   }
@@ -198,8 +204,9 @@ RelocationSink::Done Cleaner::Track(Pending* pending) {
 void Cleaner::ReadExtents() {
   const Victim& victim = victims_[reading_];
   extents_.clear();
-  std::vector<Extent>* out =
-      victim.log_class.has_value() ? &plans_[victim.log_class->value()].survivors : &extents_;
+  std::vector<Extent>* out = victim.log_class.has_value()
+                                 ? &plans_[victim.log_class->value()].survivors
+                                 : &extents_;
   parts_.sink->LiveExtents(victim.id, out, Track(&operation_));
 }
 
@@ -211,7 +218,8 @@ std::optional<Cleaner::StepResult> Cleaner::AdvanceReading() {
     ReadExtents();
     return std::nullopt;
   }
-  if (absl::Status status = ReserveAll(); !status.ok()) return FailRound(std::move(status));
+  if (absl::Status status = ReserveAll(); !status.ok())
+    return FailRound(std::move(status));
   chunk_begin_ = chunk_end_ = 0;
   operation_ = {};
   phase_ = Phase::kCopying;
@@ -258,7 +266,8 @@ absl::Status Cleaner::ReserveAll() {
     }
     while (!planner.done()) {
       reservation.at_most = planner.remaining();
-      GLEANER_ASSIGN_OR_RETURN(const PhysicalRange run, parts_.sink->Reserve(reservation));
+      GLEANER_ASSIGN_OR_RETURN(const PhysicalRange run,
+                               parts_.sink->Reserve(reservation));
       reserved_.push_back(run);
       planner.LayOver(run, &moves_);
     }
@@ -280,7 +289,8 @@ void Cleaner::CutChunk(uint64_t max_blocks) {
     Move& move = moves_[chunk_end_];
     if (const uint64_t room = max_blocks - blocks; move.count.value() > room) {
       const BlockCount head(room);
-      const Move tail{move.lba + head, move.from + head, move.to + head, move.count - head};
+      const Move tail{move.lba + head, move.from + head, move.to + head,
+                      move.count - head};
       move.count = head;
       moves_.insert(moves_.begin() + static_cast<ptrdiff_t>(chunk_end_) + 1, tail);
     }
@@ -340,8 +350,9 @@ absl::Status Cleaner::FinishRound() {
   for (const Victim& victim : victims_) {
     if (const uint32_t left = parts_.table->live_blocks_of(victim.id); left > 0) {
       // The store committed less than it had called live: keep what it still points to.
-      status = absl::InternalError(absl::StrCat("segment ", victim.id.value(), " still has ", left,
-                                                " live blocks after its relocation"));
+      status =
+          absl::InternalError(absl::StrCat("segment ", victim.id.value(), " still has ",
+                                           left, " live blocks after its relocation"));
       parts_.table->AbortCleaning(victim.id);
       continue;
     }
@@ -369,7 +380,8 @@ Cleaner::StepResult Cleaner::FailRound(absl::Status status) {
   const bool no_room = absl::IsResourceExhausted(status) && phase_ == Phase::kReading;
   ++counters_.aborted_rounds;
   for (; reserved_next_ < reserved_.size(); ++reserved_next_)
-    if (!reserved_[reserved_next_].empty()) parts_.sink->Settle(reserved_[reserved_next_]);
+    if (!reserved_[reserved_next_].empty())
+      parts_.sink->Settle(reserved_[reserved_next_]);
   for (const Victim& victim : victims_) parts_.table->AbortCleaning(victim.id);
   victims_.clear();
   (void)FinishRound();  // resets; there are no victims left to release

@@ -50,9 +50,10 @@ struct CleanerOptions {
 };
 
 struct CleanerCounters {
-  uint64_t segments_cleaned = 0;       // victims released by relocation
-  uint64_t relocated_blocks = 0;       // copied, also those overwritten meanwhile
-  double victim_live_fraction_sum = 0;  // over segments_cleaned, of the capacity, when picked
+  uint64_t segments_cleaned = 0;  // victims released by relocation
+  uint64_t relocated_blocks = 0;  // copied, also those overwritten meanwhile
+  double victim_live_fraction_sum =
+      0;  // over segments_cleaned, of the capacity, when picked
   uint64_t rounds = 0;
   uint64_t aborted_rounds = 0;
 };
@@ -90,9 +91,9 @@ class Cleaner {
   enum class State {
     kGoalReached,
     kNothingToCollect,  // no candidate has a stale or unwritten block
-    kNoRoom,            // not even the smallest destination; more segments must become free first
-    kMoreWork,          // the budget is used up
-    kWaitsForExtents,   // the store is reading what is live
+    kNoRoom,    // not even the smallest destination; more segments must become free first
+    kMoreWork,  // the budget is used up
+    kWaitsForExtents,  // the store is reading what is live
     kWaitsForCopy,
     kWaitsForCommit,
     kWaitsForDurable,
@@ -156,7 +157,8 @@ class Cleaner {
   bool CleanedEnough(const Goal& goal) const;
   const VictimPolicy& PolicyFor(const Budget& budget) const;
   bool TakeVictim(const Budget& budget);
-  uint64_t SegmentsNeeded(const std::optional<ClassId>& log_class, uint64_t extra_blocks) const;
+  uint64_t SegmentsNeeded(const std::optional<ClassId>& log_class,
+                          uint64_t extra_blocks) const;
   void ReadExtents();
   void SortIntoClasses(const Victim& victim);
   absl::Status ReserveAll();
@@ -183,19 +185,20 @@ class Cleaner {
   // Picked, but there was no room for it in the last batch. To pick anew instead would favour
   // small victims, whatever the policy.
   SegmentId waiting_;
-  std::vector<Extent> extents_;        // of victims_[reading_], being read
+  std::vector<Extent> extents_;  // of victims_[reading_], being read
   size_t reading_ = 0;
-  std::vector<ClassPlan> plans_;       // by class
-  uint64_t mixed_blocks_ = 0;          // expected of victims whose survivors go to several classes
-  std::vector<Move> moves_;            // of the round
+  std::vector<ClassPlan> plans_;  // by class
+  uint64_t mixed_blocks_ =
+      0;                     // expected of victims whose survivors go to several classes
+  std::vector<Move> moves_;  // of the round
   std::vector<PhysicalRange> reserved_;  // not yet settled, in the order of moves_
   size_t reserved_next_ = 0;
-  size_t chunk_begin_ = 0;             // moves_[chunk_begin_, chunk_end_) are under way
+  size_t chunk_begin_ = 0;  // moves_[chunk_begin_, chunk_end_) are under way
   size_t chunk_end_ = 0;
-  uint64_t chunk_blocks_ = 0;          // in the chunk
-  uint64_t uncopied_blocks_ = 0;       // of moves_ after the chunk
-  uint64_t budget_used_ = 0;           // blocks, in this Step
-  uint64_t moved_without_goal_ = 0;    // blocks, since the goal was last reached
+  uint64_t chunk_blocks_ = 0;        // in the chunk
+  uint64_t uncopied_blocks_ = 0;     // of moves_ after the chunk
+  uint64_t budget_used_ = 0;         // blocks, in this Step
+  uint64_t moved_without_goal_ = 0;  // blocks, since the goal was last reached
   Pending operation_;
   Pending durable_;
   uint64_t durable_up_to_ = 0;

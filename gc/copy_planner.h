@@ -44,8 +44,8 @@ class CopyPlanner {
  private:
   const absl::Span<const Extent> survivors_;
   BlockCount remaining_;
-  size_t next_ = 0;     // the first extent that is not wholly placed
-  BlockCount placed_;   // how much of it is
+  size_t next_ = 0;    // the first extent that is not wholly placed
+  BlockCount placed_;  // how much of it is
 };
 
 }  // namespace gleaner

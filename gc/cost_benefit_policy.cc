@@ -35,7 +35,8 @@ class CostBenefitPolicy : public VictimPolicy {
   SegmentId Pick(const SegmentTable& table, uint64_t now_blocks, Random*) const override {
     Best best(table);
     table.ForEachBucketOldest(1, [&](SegmentId id) {
-      best.Offer(id, Score(table, id, static_cast<double>(now_blocks - table.sealed_at_of(id))));
+      best.Offer(
+          id, Score(table, id, static_cast<double>(now_blocks - table.sealed_at_of(id))));
     });
     return best.id();
   }
@@ -46,8 +47,8 @@ class CostBenefitModifiedPolicy : public VictimPolicy {
   SegmentId Pick(const SegmentTable& table, uint64_t now_blocks, Random*) const override {
     Best best(table);
     table.ForEachBucketOldest(kPerBucket, [&](SegmentId id) {
-      best.Offer(id,
-                 Score(table, id, static_cast<double>(now_blocks) - table.modified_at_of(id)));
+      best.Offer(id, Score(table, id,
+                           static_cast<double>(now_blocks) - table.modified_at_of(id)));
     });
     return best.id();
   }

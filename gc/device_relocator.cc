@@ -8,7 +8,8 @@ namespace {
 
 class DeviceRelocator : public Relocator {
  public:
-  DeviceRelocator(Device* device, const BlockLayout& layout, std::unique_ptr<CopyEngine> engine)
+  DeviceRelocator(Device* device, const BlockLayout& layout,
+                  std::unique_ptr<CopyEngine> engine)
       : device_(device), layout_(layout), engine_(std::move(engine)) {}
 
   void Copy(absl::Span<const Move> moves, Done done) override {
@@ -53,10 +54,9 @@ class DeviceRelocator : public Relocator {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Relocator>> MakeDeviceRelocator(Device* device,
-                                                               const BlockLayout& layout,
-                                                               const CopyEngineOptions& options,
-                                                               const Clock& clock) {
+absl::StatusOr<std::unique_ptr<Relocator>> MakeDeviceRelocator(
+    Device* device, const BlockLayout& layout, const CopyEngineOptions& options,
+    const Clock& clock) {
   GLEANER_ASSIGN_OR_RETURN(auto engine, CopyEngine::Create(device, options, clock));
   return std::make_unique<DeviceRelocator>(device, layout, std::move(engine));
 }

@@ -12,6 +12,8 @@ class GreedyPolicy : public VictimPolicy {
 
 }  // namespace
 
-std::unique_ptr<VictimPolicy> MakeGreedyPolicy() { return std::make_unique<GreedyPolicy>(); }
+std::unique_ptr<VictimPolicy> MakeGreedyPolicy() {
+  return std::make_unique<GreedyPolicy>();
+}
 
 }  // namespace gleaner

@@ -22,7 +22,8 @@ absl::Status OpenLogs::OpenSegment(ClassId log_class) {
 
 PhysicalRange OpenLogs::Take(Head* head, BlockCount at_most, double modified_at_blocks) {
   GLEANER_DCHECK(at_most.value() > 0 && head->remaining > 0);
-  const PhysicalRange run{head->next, BlockCount(std::min(at_most.value(), head->remaining))};
+  const PhysicalRange run{head->next,
+                          BlockCount(std::min(at_most.value(), head->remaining))};
   head->next = run.end();
   head->remaining -= run.count.value();
   table_->OnWritten(head->segment, static_cast<uint32_t>(run.count.value()),
@@ -35,9 +36,10 @@ absl::StatusOr<PhysicalRange> OpenLogs::Append(ClassId log_class, BlockCount at_
   Head& head = heads_[log_class.value()];
   if (head.remaining == 0) [[unlikely]] {
     if (!CanOpenForUser()) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "no segment for user writes: ", table_->free_segments(), " free and ",
-          table_->released_segments(), " released, ", options_.reserved_segments, " reserved"));
+      return absl::ResourceExhaustedError(
+          absl::StrCat("no segment for user writes: ", table_->free_segments(),
+                       " free and ", table_->released_segments(), " released, ",
+                       options_.reserved_segments, " reserved"));
     }
     GLEANER_RETURN_IF_ERROR(OpenSegment(log_class));
   }

@@ -45,7 +45,9 @@ class OpenLogs {
   absl::StatusOr<PhysicalRange> Append(ClassId log_class, BlockCount at_most,
                                        uint64_t now_blocks);
   // One block of a log that HasRoom: the same without the chance of an error.
-  bool HasRoom(ClassId log_class) const { return heads_[log_class.value()].remaining > 0; }
+  bool HasRoom(ClassId log_class) const {
+    return heads_[log_class.value()].remaining > 0;
+  }
   PhysicalRange TakeBlock(ClassId log_class, uint64_t now_blocks) {
     Head& head = heads_[log_class.value()];
     const PhysicalRange block{head.next, BlockCount(1)};
@@ -92,7 +94,8 @@ class OpenLogs {
 
   bool CanOpenForUser() const {
     return table_->free_segments() > 0 &&
-           table_->free_segments() + table_->released_segments() > options_.reserved_segments;
+           table_->free_segments() + table_->released_segments() >
+               options_.reserved_segments;
   }
   absl::Status OpenSegment(ClassId log_class);
   PhysicalRange Take(Head* head, BlockCount at_most, double modified_at_blocks);

@@ -60,11 +60,13 @@ struct Row {
 
 constexpr Row kTable[] = {
     {"none", WithoutArgument<MakeSingleLogPlacement>, "one log for everything"},
-    {"gc-log", WithoutArgument<MakeGcLogPlacement>, "relocated blocks in a log of their own"},
+    {"gc-log", WithoutArgument<MakeGcLogPlacement>,
+     "relocated blocks in a log of their own"},
     {"temperature", Temperature,
      "[:HOT:COLD] F2FS's block-age classes (default 262144 and 2621440 blocks)"},
     {"age-match", AgeMatch,
-     "[:LOGS] relocated blocks join the log of nearest age (default 2 beside the user's)"},
+     "[:LOGS] relocated blocks join the log of nearest age (default 2 beside the "
+     "user's)"},
 };
 
 }  // namespace
@@ -81,8 +83,8 @@ std::unique_ptr<Placement> MakeGcLogPlacement() {
   return std::make_unique<FixedPlacement>(ClassId(0), ClassId(1));
 }
 
-absl::StatusOr<std::unique_ptr<Placement>> MakePlacement(absl::string_view spec,
-                                                         const PlacementOptions& options) {
+absl::StatusOr<std::unique_ptr<Placement>> MakePlacement(
+    absl::string_view spec, const PlacementOptions& options) {
   const PolicySpec parsed = PolicySpec::Parse("placement", spec);
   for (const Row& row : kTable) {
     if (row.name == parsed.name) return row.make(parsed, options);

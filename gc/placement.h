@@ -37,7 +37,8 @@ class Placement {
 
   // The class of all live blocks of a victim, if one answer serves; else ForRelocation is asked
   // for each extent.
-  virtual std::optional<ClassId> ForVictim(const SegmentInfo& victim, uint64_t now_blocks) = 0;
+  virtual std::optional<ClassId> ForVictim(const SegmentInfo& victim,
+                                           uint64_t now_blocks) = 0;
   virtual ClassId ForRelocation(const SegmentInfo& victim, Lba lba, uint64_t now_blocks);
 
   // Whether ForVictim reads modified_at_blocks, which the table tracks only on demand.
@@ -72,8 +73,8 @@ struct TemperatureThresholds {
 // written between its overwrites, averaged with weight 70 for the latest; user writes are hot,
 // warm (also where no age is known) or cold; relocated blocks join the cold log. 8 bytes per
 // volume block.
-std::unique_ptr<Placement> MakeTemperaturePlacement(const PlacementOptions& options,
-                                                    const TemperatureThresholds& thresholds);
+std::unique_ptr<Placement> MakeTemperaturePlacement(
+    const PlacementOptions& options, const TemperatureThresholds& thresholds);
 
 // User writes in one log; relocated blocks join the class, the user log included, whose recent
 // blocks were last changed nearest to the victim's own mean time of change (F2FS's AT_SSR

@@ -7,7 +7,9 @@
 namespace gleaner {
 
 PolicySpec PolicySpec::Parse(absl::string_view what, absl::string_view text) {
-  PolicySpec spec{.what = std::string(what), .text = std::string(text), .name = {},
+  PolicySpec spec{.what = std::string(what),
+                  .text = std::string(text),
+                  .name = {},
                   .arguments = absl::StrSplit(text, ':')};
   spec.name = spec.arguments.front();
   spec.arguments.erase(spec.arguments.begin());
@@ -30,15 +32,17 @@ absl::Status PolicySpec::ExpectArguments(size_t at_least, size_t at_most) const 
 absl::StatusOr<double> PolicySpec::Number(size_t i, double low, double high) const {
   double value;
   if (!absl::SimpleAtod(arguments[i], &value) || !(value >= low && value <= high))
-    return Error(absl::StrCat("\"", arguments[i], "\" is not a number from ", low, " to ", high));
+    return Error(
+        absl::StrCat("\"", arguments[i], "\" is not a number from ", low, " to ", high));
   return value;
 }
 
-absl::StatusOr<uint64_t> PolicySpec::Integer(size_t i, uint64_t low, uint64_t high) const {
+absl::StatusOr<uint64_t> PolicySpec::Integer(size_t i, uint64_t low,
+                                             uint64_t high) const {
   uint64_t value;
   if (!absl::SimpleAtoi(arguments[i], &value) || value < low || value > high) {
-    return Error(
-        absl::StrCat("\"", arguments[i], "\" is not a whole number from ", low, " to ", high));
+    return Error(absl::StrCat("\"", arguments[i], "\" is not a whole number from ", low,
+                              " to ", high));
   }
   return value;
 }

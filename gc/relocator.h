@@ -63,9 +63,8 @@ absl::StatusOr<std::unique_ptr<Relocator>> MakeModelRelocator(
     const ModelRelocatorOptions& options);
 
 // `device` and `clock` must outlive the relocator.
-absl::StatusOr<std::unique_ptr<Relocator>> MakeDeviceRelocator(Device* device,
-                                                               const BlockLayout& layout,
-                                                               const CopyEngineOptions& options,
-                                                               const Clock& clock);
+absl::StatusOr<std::unique_ptr<Relocator>> MakeDeviceRelocator(
+    Device* device, const BlockLayout& layout, const CopyEngineOptions& options,
+    const Clock& clock);
 
 }  // namespace gleaner

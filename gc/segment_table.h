@@ -40,15 +40,22 @@
 
 namespace gleaner {
 
-enum class SegmentState : uint8_t { kFree, kOpen, kSealed, kCleaning, kReleased, kRetired };
+enum class SegmentState : uint8_t {
+  kFree,
+  kOpen,
+  kSealed,
+  kCleaning,
+  kReleased,
+  kRetired
+};
 absl::string_view SegmentStateName(SegmentState state);
 
 // What is known of one segment.
 struct SegmentInfo {
   SegmentState state = SegmentState::kFree;
-  ClassId log_class;           // of the log that filled it
-  bool pinned = false;         // never a victim
-  uint32_t live_blocks = 0;    // blocks that the map points to
+  ClassId log_class;            // of the log that filled it
+  bool pinned = false;          // never a victim
+  uint32_t live_blocks = 0;     // blocks that the map points to
   uint32_t written_blocks = 0;  // appended or reserved so far, live or not
   uint64_t sealed_at_blocks = 0;
   // Mean time of its blocks' last changes, inherited on relocation, and moved towards the
@@ -118,7 +125,8 @@ class SegmentTable {
     Entry& e = entries_[id.value()];
     GLEANER_DCHECK(e.live >= n);
     if (track_modified_)
-      e.modified_at += (static_cast<double>(now_blocks) - e.modified_at) * n / (e.live + n);
+      e.modified_at +=
+          (static_cast<double>(now_blocks) - e.modified_at) * n / (e.live + n);
     const uint32_t before = e.live;
     e.live -= n;
     live_blocks_ -= n;
@@ -228,7 +236,8 @@ class SegmentTable {
   const uint64_t bucket_multiplier_;
   std::vector<Entry> entries_;
   std::deque<SegmentId> free_;
-  std::deque<SegmentId> released_;  // in order of release; the last has number release_count_ - 1
+  std::deque<SegmentId>
+      released_;  // in order of release; the last has number release_count_ - 1
   uint32_t retired_in_released_ = 0;  // of them
   uint64_t release_count_ = 0;
   uint64_t live_blocks_ = 0;

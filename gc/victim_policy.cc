@@ -26,8 +26,8 @@ PolicyOr AgeThreshold(const PolicySpec& spec, const VictimPolicyOptions& options
   if (!spec.arguments.empty()) {
     GLEANER_ASSIGN_OR_RETURN(volumes, spec.Number(0, 0, 1e6));
   }
-  return MakeAgeThresholdPolicy(
-      static_cast<uint64_t>(std::llround(volumes * static_cast<double>(options.volume_blocks))));
+  return MakeAgeThresholdPolicy(static_cast<uint64_t>(
+      std::llround(volumes * static_cast<double>(options.volume_blocks))));
 }
 
 PolicyOr DChoices(const PolicySpec& spec, const VictimPolicyOptions&) {

@@ -46,16 +46,18 @@ std::string Chart(absl::Span<const SimulationResult> results) {
   double most = 1;
   for (const SimulationResult& r : results) most = std::max(most, r.write_amplification);
   std::string svg = absl::StrFormat(
-      "<h2>Write amplification</h2>\n<svg viewBox=\"0 0 %d %d\" width=\"100%%\" role=\"img\">\n",
+      "<h2>Write amplification</h2>\n<svg viewBox=\"0 0 %d %d\" width=\"100%%\" "
+      "role=\"img\">\n",
       kLabel + kBars + 80, kRow * static_cast<int>(results.size()) + 4);
   for (size_t i = 0; i < results.size(); ++i) {
     const int y = kRow * static_cast<int>(i);
     const double width = kBars * results[i].write_amplification / most;
-    absl::StrAppendFormat(&svg,
-                          "<text x=\"0\" y=\"%d\">%s</text><rect class=\"bar\" x=\"%d\" y=\"%d\" "
-                          "width=\"%.1f\" height=\"18\"/><text x=\"%.1f\" y=\"%d\">%.3f</text>\n",
-                          y + 15, Escape(RunName(results[i])), kLabel, y + 1, width,
-                          kLabel + width + 6, y + 15, results[i].write_amplification);
+    absl::StrAppendFormat(
+        &svg,
+        "<text x=\"0\" y=\"%d\">%s</text><rect class=\"bar\" x=\"%d\" y=\"%d\" "
+        "width=\"%.1f\" height=\"18\"/><text x=\"%.1f\" y=\"%d\">%.3f</text>\n",
+        y + 15, Escape(RunName(results[i])), kLabel, y + 1, width, kLabel + width + 6,
+        y + 15, results[i].write_amplification);
   }
   return svg + "</svg>\n";
 }

@@ -38,10 +38,13 @@ std::string Size(uint64_t bytes) {
     value /= 1024;
     ++unit;
   }
-  return unit == 0 ? absl::StrCat(bytes, " B") : absl::StrFormat("%.1f %s", value, kUnits[unit]);
+  return unit == 0 ? absl::StrCat(bytes, " B")
+                   : absl::StrFormat("%.1f %s", value, kUnits[unit]);
 }
 
-std::string Source(const SimulationConfig& c) { return c.trace.empty() ? c.workload : c.trace; }
+std::string Source(const SimulationConfig& c) {
+  return c.trace.empty() ? c.workload : c.trace;
+}
 
 std::string Space(const SimulationConfig& c) {
   if (c.garbage_trigger.has_value()) return absl::StrCat("garbage:", *c.garbage_trigger);
@@ -53,13 +56,15 @@ std::string Align(const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], row[i].size());
   }
   std::string text;
   for (const auto& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) {
       const std::string padding(widths[i] - row[i].size(), ' ');
-      absl::StrAppend(&text, i == 0 ? "" : "  ", i < 2 ? row[i] + padding : padding + row[i]);
+      absl::StrAppend(&text, i == 0 ? "" : "  ",
+                      i < 2 ? row[i] + padding : padding + row[i]);
     }
     while (!text.empty() && text.back() == ' ') text.pop_back();
     text += '\n';
@@ -174,26 +179,29 @@ std::string RunText(const SimulationResult& r) {
                       Count(r.user_blocks), Count(r.relocated_blocks)));
   row("victims", absl::StrFormat("%s, %.1f %% live on average", Count(r.segments_cleaned),
                                  100 * r.victim_live_fraction_mean));
-  row("native copies",
-      absl::StrFormat("%s blocks by %s commands with %s ranges", Count(r.relocation.native_blocks),
-                      Count(r.relocation.copy_commands), Count(r.relocation.copy_ranges)));
-  row("emulated copies",
-      absl::StrFormat("%s blocks, %s read and %s written by the host",
-                      Count(r.relocation.emulated_blocks), Size(r.relocation.host_bytes_read),
-                      Size(r.relocation.host_bytes_written)));
-  row("extents per GiB", absl::StrFormat("%.0f before, %.0f after", r.extents_per_gib_before,
-                                         r.extents_per_gib_after));
-  if (!c.device.empty()) row("verified", absl::StrCat(Count(r.verified_blocks), " blocks"));
-  row("speed", absl::StrFormat("%.2f million user blocks/s, %.1f s in all, %s at most",
-                               r.blocks_per_second / 1e6, r.wall_seconds,
-                               Size(r.peak_rss_bytes)));
+  row("native copies", absl::StrFormat("%s blocks by %s commands with %s ranges",
+                                       Count(r.relocation.native_blocks),
+                                       Count(r.relocation.copy_commands),
+                                       Count(r.relocation.copy_ranges)));
+  row("emulated copies", absl::StrFormat("%s blocks, %s read and %s written by the host",
+                                         Count(r.relocation.emulated_blocks),
+                                         Size(r.relocation.host_bytes_read),
+                                         Size(r.relocation.host_bytes_written)));
+  row("extents per GiB",
+      absl::StrFormat("%.0f before, %.0f after", r.extents_per_gib_before,
+                      r.extents_per_gib_after));
+  if (!c.device.empty())
+    row("verified", absl::StrCat(Count(r.verified_blocks), " blocks"));
+  row("speed",
+      absl::StrFormat("%.2f million user blocks/s, %.1f s in all, %s at most",
+                      r.blocks_per_second / 1e6, r.wall_seconds, Size(r.peak_rss_bytes)));
   return Align(rows);
 }
 
 std::string RunsTable(absl::Span<const SimulationResult> results) {
-  std::vector<std::vector<std::string>> rows = {
-      {"victim", "placement", "space", "WA", "victims live", "cleaned", "relocated",
-       "ranges/command", "Mblocks/s"}};
+  std::vector<std::vector<std::string>> rows = {{"victim", "placement", "space", "WA",
+                                                 "victims live", "cleaned", "relocated",
+                                                 "ranges/command", "Mblocks/s"}};
   for (const SimulationResult& r : results) {
     const double ranges = r.relocation.copy_commands == 0
                               ? 0

@@ -20,8 +20,8 @@ namespace gleaner {
 enum class RequestOp : uint8_t { kRead, kWrite, kTrim };
 
 struct Request {
-  uint64_t lba = 0;      // first block
-  uint32_t blocks = 0;   // at least one
+  uint64_t lba = 0;     // first block
+  uint32_t blocks = 0;  // at least one
   RequestOp op = RequestOp::kWrite;
 
   LbaRange range() const { return {Lba(lba), BlockCount(blocks)}; }

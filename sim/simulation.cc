@@ -73,10 +73,11 @@ absl::StatusOr<SimulationResult> Simulation::Run() {
   }
   if (setup_.device != nullptr) {
     verifier_ = std::make_unique<Verifier>(
-        store_.get(), Verifier::Options{.volume_blocks = setup_.volume_blocks,
-                                        .block_bytes = setup_.config.block_bytes,
-                                        .seed = setup_.config.seed,
-                                        .locate = [this](Lba lba) { return store_->Locate(lba); }});
+        store_.get(),
+        Verifier::Options{.volume_blocks = setup_.volume_blocks,
+                          .block_bytes = setup_.config.block_bytes,
+                          .seed = setup_.config.seed,
+                          .locate = [this](Lba lba) { return store_->Locate(lba); }});
   }
   if (hooks_.progress != nullptr) {
     hooks_.progress->total_blocks += setup_.expected_blocks;
@@ -124,10 +125,11 @@ absl::Status Simulation::Execute(const Request& request) {
 
 absl::Status Simulation::ExecuteModelBatch(absl::Span<const Request> batch) {
   for (size_t i = 0; i < batch.size(); ++i) {
-    if (i + kPrefetchAhead < batch.size()) store_->Prefetch(Lba(batch[i + kPrefetchAhead].lba));
-    const absl::Status status = batch[i].op == RequestOp::kWrite
-                                    ? store_->Write(batch[i].range(), nullptr)
-                                    : Execute(batch[i]);
+    if (i + kPrefetchAhead < batch.size())
+      store_->Prefetch(Lba(batch[i + kPrefetchAhead].lba));
+    absl::Status status = batch[i].op == RequestOp::kWrite
+                              ? store_->Write(batch[i].range(), nullptr)
+                              : Execute(batch[i]);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -177,11 +179,13 @@ absl::Status Simulation::Finish() {
   GLEANER_RETURN_IF_ERROR(store_->Drain());
   GLEANER_RETURN_IF_ERROR(flushed);
   replayed_ = clock_.Now();
-  if (hooks_.before_verification) hooks_.before_verification(*store_, setup_.device.get());
+  if (hooks_.before_verification)
+    hooks_.before_verification(*store_, setup_.device.get());
   GLEANER_RETURN_IF_ERROR(verifier_->CheckAll());
   if (verifier_->verified_blocks() < setup_.volume_blocks) {
     return absl::InternalError(absl::StrCat("only ", verifier_->verified_blocks(), " of ",
-                                            setup_.volume_blocks, " blocks were verified"));
+                                            setup_.volume_blocks,
+                                            " blocks were verified"));
   }
   finished_ = clock_.Now();
   return absl::OkStatus();
@@ -192,8 +196,8 @@ Snapshot Simulation::Take() const {
 }
 
 double ExtentsPerGib(const Snapshot& snapshot, uint32_t block_bytes) {
-  const double gib =
-      static_cast<double>(snapshot.stats.mapped_blocks) * block_bytes / (uint64_t{1} << 30);
+  const double gib = static_cast<double>(snapshot.stats.mapped_blocks) * block_bytes /
+                     (uint64_t{1} << 30);
   return gib == 0 ? 0 : static_cast<double>(snapshot.extents) / gib;
 }
 
@@ -205,8 +209,8 @@ SimulationResult Simulation::Result() const {
   r.user_blocks = b.user_blocks - a.user_blocks;
   r.relocated_blocks = b.cleaner.relocated_blocks - a.cleaner.relocated_blocks;
   if (r.user_blocks > 0) {
-    r.write_amplification = 1 + static_cast<double>(r.relocated_blocks) /
-                                    static_cast<double>(r.user_blocks);
+    r.write_amplification =
+        1 + static_cast<double>(r.relocated_blocks) / static_cast<double>(r.user_blocks);
   }
   r.segments_cleaned = b.cleaner.segments_cleaned - a.cleaner.segments_cleaned;
   if (r.segments_cleaned > 0) {
@@ -220,13 +224,14 @@ SimulationResult Simulation::Result() const {
   r.metadata_blocks = b.metadata_blocks;
   if (b.user_blocks > 0) {
     r.device_write_amplification =
-        static_cast<double>(b.user_blocks + b.cleaner.relocated_blocks + b.metadata_blocks) /
+        static_cast<double>(b.user_blocks + b.cleaner.relocated_blocks +
+                            b.metadata_blocks) /
         static_cast<double>(b.user_blocks);
   }
   r.host_bytes_read = b.relocation.host_bytes_read;
   if (verifier_ != nullptr) r.host_bytes_read += verifier_->read_blocks() * block_bytes;
-  r.host_bytes_written = b.relocation.host_bytes_written +
-                         (b.user_blocks + b.metadata_blocks) * block_bytes;
+  r.host_bytes_written =
+      b.relocation.host_bytes_written + (b.user_blocks + b.metadata_blocks) * block_bytes;
   r.verified_blocks = verifier_ != nullptr ? verifier_->verified_blocks() : 0;
   r.wall_seconds = absl::ToDoubleSeconds(finished_ - started_);
   const double replay_seconds = absl::ToDoubleSeconds(replayed_ - filled_);

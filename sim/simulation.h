@@ -43,7 +43,7 @@ struct SimulationConfig {
   std::optional<double> utilization;       // default 0.80
   std::optional<double> garbage_trigger;   // instead: no fixed size
   double writes = 10;                      // user writes after the fill, in volumes
-  std::optional<double> warmup;            // of them, not counted; default 5, with a trace 0
+  std::optional<double> warmup;  // of them, not counted; default 5, with a trace 0
 
   std::string victim = "cost-benefit";
   std::string foreground_victim = "greedy";

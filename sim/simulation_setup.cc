@@ -29,29 +29,36 @@ constexpr uint32_t kMaxSegmentBlocks = 1 << 24;
 absl::Status CheckFlags(const SimulationConfig& c) {
   if (c.workload.empty() == c.trace.empty())
     return UsageError("--workload", "give exactly one of --workload and --trace");
-  if (c.block_bytes < 512 || c.block_bytes > (1 << 20) || !std::has_single_bit(c.block_bytes)) {
-    return UsageError("--block_bytes", absl::StrCat(c.block_bytes,
-                                                    " is not a power of two from 512 to 1048576"));
+  if (c.block_bytes < 512 || c.block_bytes > (1 << 20) ||
+      !std::has_single_bit(c.block_bytes)) {
+    return UsageError(
+        "--block_bytes",
+        absl::StrCat(c.block_bytes, " is not a power of two from 512 to 1048576"));
   }
   if (c.volume_blocks.has_value() &&
       (*c.volume_blocks == 0 || *c.volume_blocks > kMaxVolumeBlocks)) {
-    return UsageError("--volume_blocks", absl::StrCat(*c.volume_blocks, " is not from 1 to ",
-                                                      kMaxVolumeBlocks));
+    return UsageError(
+        "--volume_blocks",
+        absl::StrCat(*c.volume_blocks, " is not from 1 to ", kMaxVolumeBlocks));
   }
   if (c.segment_blocks.has_value() &&
       (*c.segment_blocks < 2 || *c.segment_blocks > kMaxSegmentBlocks)) {
-    return UsageError("--segment_blocks", absl::StrCat(*c.segment_blocks, " is not from 2 to ",
-                                                       kMaxSegmentBlocks));
+    return UsageError(
+        "--segment_blocks",
+        absl::StrCat(*c.segment_blocks, " is not from 2 to ", kMaxSegmentBlocks));
   }
   if (c.utilization.has_value() && c.garbage_trigger.has_value())
     return UsageError("--gc_trigger", "fixes no space; leave --utilization out");
   if (const double u = c.utilization.value_or(kDefaultUtilization); !(u > 0 && u < 1)) {
-    return UsageError("--utilization",
-                      absl::StrCat(u, " is not between 0 and 1 (both excluded): cleaning needs "
-                                      "spare space"));
+    return UsageError(
+        "--utilization",
+        absl::StrCat(u,
+                     " is not between 0 and 1 (both excluded): cleaning needs "
+                     "spare space"));
   }
   if (const double g = c.garbage_trigger.value_or(0.5); !(g > 0 && g < 1))
-    return UsageError("--gc_trigger", absl::StrCat("garbage:", g, " is not between 0 and 1"));
+    return UsageError("--gc_trigger",
+                      absl::StrCat("garbage:", g, " is not between 0 and 1"));
   return absl::OkStatus();
 }
 
@@ -63,8 +70,8 @@ absl::Status CheckAmounts(const SimulationConfig& c) {
       return UsageError("--writes", absl::StrCat(c.writes, " volumes cannot be written"));
     const double warmup = c.warmup.value_or(kDefaultWarmup);
     if (!(warmup >= 0 && warmup <= c.writes)) {
-      return UsageError("--warmup", absl::StrCat(warmup, " volumes are more than the ", c.writes,
-                                                 " that are written"));
+      return UsageError("--warmup", absl::StrCat(warmup, " volumes are more than the ",
+                                                 c.writes, " that are written"));
     }
     return absl::OkStatus();
   }
@@ -84,8 +91,9 @@ absl::Status OpenTraceSource(SimulationSetup* setup) {
     setup->volume_blocks = *c.volume_blocks;
   } else {
     if (c.trace == "-") {
-      return UsageError("--volume_blocks",
-                        "a trace from standard input cannot be read twice to find it out");
+      return UsageError(
+          "--volume_blocks",
+          "a trace from standard input cannot be read twice to find it out");
     }
     GLEANER_ASSIGN_OR_RETURN(const TraceCounts counts,
                              CountTrace(c.trace, c.trace_format, options));
@@ -132,14 +140,16 @@ absl::Status OpenSimulatedDevice(const std::function<void(absl::string_view)>& m
   options.force = c.force;
   options.message = message;
   absl::StatusOr<std::unique_ptr<Device>> device = gleaner::OpenDevice(c.device, options);
-  if (absl::IsInvalidArgument(device.status())) return UsageError("--device", device.status());
+  if (absl::IsInvalidArgument(device.status()))
+    return UsageError("--device", device.status());
   GLEANER_RETURN_IF_ERROR(device.status());
   setup->device = *std::move(device);
   setup->device->LowerCopyLimits({.max_copy_blocks = c.max_copy_blocks.value_or(0),
                                   .max_copy_ranges = c.max_copy_ranges.value_or(0),
                                   .max_range_blocks = c.max_range_blocks.value_or(0)});
   if (c.copy == CopyMode::kNative && !setup->device->copy_limits().can_copy())
-    return UsageError("--copy", absl::StrCat(setup->device->name(), " cannot copy natively"));
+    return UsageError("--copy",
+                      absl::StrCat(setup->device->name(), " cannot copy natively"));
   return absl::OkStatus();
 }
 
@@ -155,16 +165,18 @@ absl::Status SizeSegments(SimulationSetup* setup) {
   }
   const Geometry& g = setup->device->geometry();
   if (c.segment_blocks.has_value()) {
-    return UsageError("--segment_blocks",
-                      absl::StrCat(setup->device->name(), " is zoned: a segment is a zone"));
+    return UsageError("--segment_blocks", absl::StrCat(setup->device->name(),
+                                                       " is zoned: a segment is a zone"));
   }
   const uint64_t per_block = std::max<uint64_t>(1, c.block_bytes / g.block_bytes);
   if (g.zone_size.value() % per_block != 0) {
-    return UsageError("--block_bytes", absl::StrCat("zones of ", g.zone_size.value(),
-                                                    " device blocks are no multiple of it"));
+    return UsageError("--block_bytes",
+                      absl::StrCat("zones of ", g.zone_size.value(),
+                                   " device blocks are no multiple of it"));
   }
   store.segment_blocks = static_cast<uint32_t>(g.zone_size.value() / per_block);
-  store.segment_capacity_blocks = static_cast<uint32_t>(g.zone_capacity.value() / per_block);
+  store.segment_capacity_blocks =
+      static_cast<uint32_t>(g.zone_capacity.value() / per_block);
   return absl::OkStatus();
 }
 
@@ -173,9 +185,9 @@ absl::Status CheckOpenZones(const SimulationSetup& setup) {
   const uint32_t limit = setup.device->geometry().max_open_zones;
   const uint32_t classes = setup.store.placement->classes();
   if (limit == 0 || classes <= limit) return absl::OkStatus();
-  return UsageError("--placement",
-                    absl::StrCat(setup.config.placement, " needs ", classes, " open zones, ",
-                                 setup.device->name(), " allows ", limit));
+  return UsageError("--placement", absl::StrCat(setup.config.placement, " needs ",
+                                                classes, " open zones, ",
+                                                setup.device->name(), " allows ", limit));
 }
 
 absl::Status SizeSpace(SimulationSetup* setup) {
@@ -190,13 +202,15 @@ absl::Status SizeSpace(SimulationSetup* setup) {
   if (segments > static_cast<double>(UINT32_MAX / 2))
     return UsageError("--utilization", absl::StrCat(segments, " segments are too many"));
   store.segments = static_cast<uint32_t>(segments);
-  if (const uint64_t least = VolatileStore::LeastSegments(store); store.segments < least) {
+  if (const uint64_t least = VolatileStore::LeastSegments(store);
+      store.segments < least) {
     return UsageError(
         "--utilization",
-        absl::StrCat("no room for one segment per class and the reserve: ", store.segments,
-                     " segments of ", store.segment_capacity_blocks, " blocks for a volume of ",
-                     setup->volume_blocks, " blocks; the least space is ", least, " segments (",
-                     least * store.segment_capacity_blocks, " blocks)"));
+        absl::StrCat(
+            "no room for one segment per class and the reserve: ", store.segments,
+            " segments of ", store.segment_capacity_blocks, " blocks for a volume of ",
+            setup->volume_blocks, " blocks; the least space is ", least, " segments (",
+            least * store.segment_capacity_blocks, " blocks)"));
   }
   return absl::OkStatus();
 }
@@ -209,9 +223,9 @@ absl::Status MakePolicies(SimulationSetup* setup) {
   GLEANER_RETURN_IF_ERROR(UsageError("--victim", policy.status()));
   auto foreground = MakeVictimPolicy(c.foreground_victim, victim);
   GLEANER_RETURN_IF_ERROR(UsageError("--foreground_victim", foreground.status()));
-  auto placement = MakePlacement(
-      c.placement, {.volume_blocks = setup->volume_blocks,
-                    .segment_blocks = store.segment_capacity_blocks});
+  auto placement =
+      MakePlacement(c.placement, {.volume_blocks = setup->volume_blocks,
+                                  .segment_blocks = store.segment_capacity_blocks});
   GLEANER_RETURN_IF_ERROR(UsageError("--placement", placement.status()));
   store.policy = *std::move(policy);
   store.foreground_policy = *std::move(foreground);

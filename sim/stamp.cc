@@ -44,12 +44,12 @@ absl::Status Mismatch(const Stamp& stamp, size_t at, const char* sector) {
   SectorHeader found;
   std::memcpy(&found, sector, sizeof(found));
   const std::string expected =
-      stamp.generation == 0
-          ? absl::StrCat("lba ", stamp.lba.value(), ": expected zeroes")
-          : absl::StrCat("lba ", stamp.lba.value(), ": expected generation ", stamp.generation);
+      stamp.generation == 0 ? absl::StrCat("lba ", stamp.lba.value(), ": expected zeroes")
+                            : absl::StrCat("lba ", stamp.lba.value(),
+                                           ": expected generation ", stamp.generation);
   if (std::memcmp(found.marker, kGleanerMarker, kGleanerMarkerBytes) != 0) {
-    return absl::DataLossError(
-        absl::StrCat(expected, ", byte ", at, " of the block is not a stamp of Gleaner's"));
+    return absl::DataLossError(absl::StrCat(expected, ", byte ", at,
+                                            " of the block is not a stamp of Gleaner's"));
   }
   return absl::DataLossError(absl::StrCat(
       expected, ", byte ", at, " of the block holds lba ", found.lba, " generation ",

@@ -19,7 +19,8 @@ namespace gleaner {
 
 struct Stamp {
   Lba lba;
-  uint32_t generation = 0;  // counts the writes of the lba, from 1; 0: never written, all zeroes
+  uint32_t generation =
+      0;  // counts the writes of the lba, from 1; 0: never written, all zeroes
   uint64_t seed = 0;
 
   // The block's size is a multiple of 512 bytes.

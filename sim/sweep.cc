@@ -9,9 +9,9 @@
 
 namespace gleaner {
 
-std::vector<absl::StatusOr<SimulationResult>> RunSweep(absl::Span<const SimulationConfig> configs,
-                                                       const SweepOptions& options,
-                                                       const SimulationHooks& hooks) {
+std::vector<absl::StatusOr<SimulationResult>> RunSweep(
+    absl::Span<const SimulationConfig> configs, const SweepOptions& options,
+    const SimulationHooks& hooks) {
   std::vector<absl::StatusOr<SimulationResult>> results(
       configs.size(), absl::CancelledError("not begun after another run's error"));
   const bool on_device =

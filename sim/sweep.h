@@ -22,8 +22,8 @@ struct SweepOptions {
 // The results in the order of `configs`, the same whatever the number of threads (times apart).
 // `hooks.progress` counts all runs together; the callbacks of `hooks` come from any thread, one at
 // a time. After the first error no further runs begin; each run that did not begin is Cancelled.
-std::vector<absl::StatusOr<SimulationResult>> RunSweep(absl::Span<const SimulationConfig> configs,
-                                                       const SweepOptions& options,
-                                                       const SimulationHooks& hooks);
+std::vector<absl::StatusOr<SimulationResult>> RunSweep(
+    absl::Span<const SimulationConfig> configs, const SweepOptions& options,
+    const SimulationHooks& hooks);
 
 }  // namespace gleaner

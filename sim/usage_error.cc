@@ -18,11 +18,14 @@ absl::Status UsageError(absl::string_view flag, absl::string_view reason) {
 
 absl::Status UsageError(absl::string_view flag, const absl::Status& status) {
   if (status.ok()) return status;
-  absl::Status marked(status.code(), absl::StrCat(flag, ": ", std::string(status.message())));
+  absl::Status marked(status.code(),
+                      absl::StrCat(flag, ": ", std::string(status.message())));
   marked.SetPayload(kPayload, absl::Cord());
   return marked;
 }
 
-bool IsUsageError(const absl::Status& status) { return status.GetPayload(kPayload).has_value(); }
+bool IsUsageError(const absl::Status& status) {
+  return status.GetPayload(kPayload).has_value();
+}
 
 }  // namespace gleaner

@@ -18,7 +18,8 @@ Verifier::Verifier(Store* store, Options options)
       until_sample_(options_.sample_every_blocks) {
   for (size_t i = 0; i < kReads; ++i) {
     free_slots_.push_back(std::make_unique<ReadSlot>());
-    free_slots_.back()->buffer = AlignedBuffer(size_t{kReadBlocks} * options_.block_bytes);
+    free_slots_.back()->buffer =
+        AlignedBuffer(size_t{kReadBlocks} * options_.block_bytes);
   }
 }
 
@@ -64,12 +65,14 @@ absl::Status Verifier::StartRead(LbaRange range) {
   std::unique_ptr<ReadSlot> slot = std::move(free_slots_.back());
   free_slots_.pop_back();
   // As they are now: later writes do not change what this read must find.
-  slot->generations.assign(generations_.begin() + static_cast<ptrdiff_t>(range.start.value()),
-                           generations_.begin() + static_cast<ptrdiff_t>(range.end().value()));
+  slot->generations.assign(
+      generations_.begin() + static_cast<ptrdiff_t>(range.start.value()),
+      generations_.begin() + static_cast<ptrdiff_t>(range.end().value()));
   char* const data = slot->buffer.data();
   store_->Read(range, data,
                [this, range, slot = std::move(slot)](const absl::Status& status) mutable {
-                 const absl::Status checked = status.ok() ? CheckSlot(range, *slot) : status;
+                 const absl::Status checked =
+                     status.ok() ? CheckSlot(range, *slot) : status;
                  if (error_.ok()) error_ = checked;
                  verified_blocks_ += range.count.value();
                  free_slots_.push_back(std::move(slot));
@@ -80,13 +83,14 @@ absl::Status Verifier::StartRead(LbaRange range) {
 absl::Status Verifier::CheckSlot(LbaRange range, const ReadSlot& slot) const {
   for (uint64_t i = 0; i < range.count.value(); ++i) {
     const Stamp stamp{range.start + BlockCount(i), slot.generations[i], options_.seed};
-    const absl::Status status = stamp.Check(
+    absl::Status status = stamp.Check(
         {slot.buffer.data() + i * options_.block_bytes, options_.block_bytes});
     if (status.ok()) continue;
-    const PhysicalBlock at = options_.locate ? options_.locate(stamp.lba) : PhysicalBlock();
+    const PhysicalBlock at =
+        options_.locate ? options_.locate(stamp.lba) : PhysicalBlock();
     if (!at.valid()) return status;
-    return absl::DataLossError(absl::StrCat("physical block ", at.value(), ", ",
-                                            std::string(status.message())));
+    return absl::DataLossError(
+        absl::StrCat("physical block ", at.value(), ", ", std::string(status.message())));
   }
   return absl::OkStatus();
 }

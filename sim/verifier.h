@@ -44,7 +44,9 @@ class Verifier {
   absl::Status CheckAll();
 
   uint64_t verified_blocks() const { return verified_blocks_; }
-  uint64_t read_blocks() const { return read_blocks_; }  // by Read, samples and CheckAll apart
+  uint64_t read_blocks() const {
+    return read_blocks_;
+  }  // by Read, samples and CheckAll apart
 
  private:
   static constexpr uint32_t kReadBlocks = 64;

@@ -38,8 +38,8 @@ bool AppendBuffers::Stage(ClassId log_class, PhysicalRange run, const char* data
     buffer->log_class = log_class;
     buffer->run = {run.start, BlockCount(0)};
   }
-  std::memcpy(buffer->memory.data() + buffer->run.count.value() * options_.block_bytes, data,
-              run.count.value() * options_.block_bytes);
+  std::memcpy(buffer->memory.data() + buffer->run.count.value() * options_.block_bytes,
+              data, run.count.value() * options_.block_bytes);
   buffer->run.count += run.count;
   if (buffer->run.count.value() == options_.buffer_blocks) Submit(log_class);
   return true;
@@ -75,22 +75,24 @@ bool AppendBuffers::MayGo(const Buffer& buffer) const {
     return other->log_class == buffer.log_class;
   };
   if (std::any_of(in_flight_.begin(), in_flight_.end(), same_class)) return false;
-  if (std::find_if(waiting_.begin(), waiting_.end(), same_class)->get() != &buffer) return false;
+  if (std::find_if(waiting_.begin(), waiting_.end(), same_class)->get() != &buffer)
+    return false;
   const SegmentId zone = geometry_.segment_of(buffer.run.start);
   for (const PhysicalRange& hold : holds_)
-    if (geometry_.segment_of(hold.start) == zone && hold.start < buffer.run.start) return false;
+    if (geometry_.segment_of(hold.start) == zone && hold.start < buffer.run.start)
+      return false;
   return true;
 }
 
 bool AppendBuffers::Start(BufferPtr& buffer) {
   Buffer* const raw = buffer.get();
-  const absl::Status submitted =
-      queue_->Write(layout_.ToDevice(raw->run), raw->memory.data(), {}, [this, raw](
-                                                                            const OpResult& r) {
+  const absl::Status submitted = queue_->Write(
+      layout_.ToDevice(raw->run), raw->memory.data(), {}, [this, raw](const OpResult& r) {
         if (!r.status.ok() && status_.ok()) status_ = r.status;
         if (r.status.ok()) blocks_written_ += raw->run.count.value();
-        const auto it = std::find_if(in_flight_.begin(), in_flight_.end(),
-                                     [raw](const BufferPtr& b) { return b.get() == raw; });
+        const auto it =
+            std::find_if(in_flight_.begin(), in_flight_.end(),
+                         [raw](const BufferPtr& b) { return b.get() == raw; });
         free_.push_back(std::move(*it));
         in_flight_.erase(it);
         Pump();

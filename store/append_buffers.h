@@ -89,8 +89,8 @@ class AppendBuffers {
   const BlockLayout layout_;
   const SegmentGeometry geometry_;
   const Options options_;
-  std::vector<BufferPtr> staged_;    // by class; null: none
-  std::deque<BufferPtr> waiting_;    // full, not yet submitted
+  std::vector<BufferPtr> staged_;  // by class; null: none
+  std::deque<BufferPtr> waiting_;  // full, not yet submitted
   std::vector<BufferPtr> in_flight_;
   std::vector<BufferPtr> free_;
   std::vector<PhysicalRange> holds_;

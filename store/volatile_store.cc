@@ -43,9 +43,9 @@ absl::Status CheckOptions(const VolatileStoreOptions& o) {
   if (const uint64_t least = VolatileStore::LeastSegments(o);
       !o.garbage_trigger.has_value() && o.segments < least) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        "no room for one segment per class and the reserve: ", o.segments, " segments of ",
-        o.segment_capacity_blocks, " blocks for a volume of ", o.volume_blocks,
-        " blocks; the least space is ", least, " segments"));
+        "no room for one segment per class and the reserve: ", o.segments,
+        " segments of ", o.segment_capacity_blocks, " blocks for a volume of ",
+        o.volume_blocks, " blocks; the least space is ", least, " segments"));
   }
   return absl::OkStatus();
 }
@@ -76,11 +76,12 @@ absl::StatusOr<std::unique_ptr<VolatileStore>> VolatileStore::Create(
         static_cast<uint32_t>(std::min<uint64_t>(options.max_segments, room));
     if (InitialSegments(options) > room) {
       return absl::OutOfRangeError(absl::StrCat(
-          options.device->name(), " has room for ", room, " segments of ", options.segment_blocks,
-          " blocks, ", InitialSegments(options), " are needed"));
+          options.device->name(), " has room for ", room, " segments of ",
+          options.segment_blocks, " blocks, ", InitialSegments(options), " are needed"));
     }
   }
-  const BlockLayout layout({.first = DeviceBlock(0), .device_blocks_per_block = per_block});
+  const BlockLayout layout(
+      {.first = DeviceBlock(0), .device_blocks_per_block = per_block});
   std::unique_ptr<VolatileStore> store(new VolatileStore(std::move(options), layout));
   GLEANER_RETURN_IF_ERROR(store->OpenDevice());
   return store;
@@ -111,10 +112,11 @@ absl::Status VolatileStore::OpenDevice() {
         queue_.get(), zoned, layout_, geometry_,
         AppendBuffers::Options{.block_bytes = options_.block_bytes,
                                .classes = options_.placement->classes()});
-    GLEANER_ASSIGN_OR_RETURN(relocator_, MakeDeviceRelocator(options_.device, layout_,
-                                                             options_.copy, clock));
+    GLEANER_ASSIGN_OR_RETURN(
+        relocator_, MakeDeviceRelocator(options_.device, layout_, options_.copy, clock));
     if (zoned) {
-      relocator_ = MakeZoneOrderedRelocator(std::move(relocator_), buffers_.get(), geometry_);
+      relocator_ =
+          MakeZoneOrderedRelocator(std::move(relocator_), buffers_.get(), geometry_);
       GLEANER_RETURN_IF_ERROR(ResetZones());
     }
   }
@@ -145,14 +147,15 @@ absl::Status VolatileStore::CheckRange(LbaRange range) const {
       [[likely]]
     return absl::OkStatus();
   return absl::OutOfRangeError(absl::StrCat("blocks ", range.start.value(), "+",
-                                            range.count.value(), " lie beyond the volume's ",
-                                            volume));
+                                            range.count.value(),
+                                            " lie beyond the volume's ", volume));
 }
 
 absl::Status VolatileStore::Write(LbaRange range, const char* data) {
   if (range.count == BlockCount(1) && data == nullptr && queue_ == nullptr) [[likely]] {
     // The model's usual case, without detours.
-    if (range.start.value() >= options_.volume_blocks) [[unlikely]] return CheckRange(range);
+    if (range.start.value() >= options_.volume_blocks) [[unlikely]]
+      return CheckRange(range);
     const ClassId log_class = options_.placement->ForUserWrite(range.start, now_blocks_);
     if (logs_.HasRoom(log_class)) [[likely]] {
       MapRun(range.start, logs_.TakeBlock(log_class, now_blocks_));
@@ -162,9 +165,11 @@ absl::Status VolatileStore::Write(LbaRange range, const char* data) {
     if (options_.garbage_trigger.has_value()) return CollectGarbage();
     return absl::OkStatus();
   }
-  if (absl::Status status = CheckRange(range); !status.ok()) [[unlikely]] return status;
+  if (absl::Status status = CheckRange(range); !status.ok()) [[unlikely]]
+    return status;
   GLEANER_CHECK((data != nullptr) == (queue_ != nullptr));
-  if (!error_.ok()) [[unlikely]] return error_;
+  if (!error_.ok()) [[unlikely]]
+    return error_;
   Placement& placement = *options_.placement;
   ClassId log_class = placement.ForUserWrite(range.start, now_blocks_);
   while (!range.empty()) {
@@ -184,7 +189,8 @@ absl::Status VolatileStore::Write(LbaRange range, const char* data) {
   return absl::OkStatus();
 }
 
-absl::Status VolatileStore::WriteToClass(ClassId log_class, LbaRange range, const char* data) {
+absl::Status VolatileStore::WriteToClass(ClassId log_class, LbaRange range,
+                                         const char* data) {
   const BlockCount most(buffers_ != nullptr ? buffers_->max_run_blocks() : UINT32_MAX);
   while (!range.empty()) {
     if (!logs_.CanAppend(log_class)) [[unlikely]]
@@ -222,7 +228,8 @@ void VolatileStore::MapRun(Lba lba, PhysicalRange run) {
 
 absl::Status VolatileStore::Trim(LbaRange range) {
   GLEANER_RETURN_IF_ERROR(CheckRange(range));
-  map_.Erase(range, [this](const Extent& displaced) { MarkStale(displaced.physicals()); });
+  map_.Erase(range,
+             [this](const Extent& displaced) { MarkStale(displaced.physicals()); });
   return absl::OkStatus();
 }
 
@@ -247,7 +254,8 @@ absl::Status VolatileStore::MakeRoom(ClassId log_class) {
     while (!logs_.CanAppend(log_class)) GLEANER_RETURN_IF_ERROR(ReuseOrGrow());
     return absl::OkStatus();
   }
-  const Cleaner::Goal goal{.spare_segments = logs_.reserved_segments() + 1, .free_segments = 1};
+  const Cleaner::Goal goal{.spare_segments = logs_.reserved_segments() + 1,
+                           .free_segments = 1};
   while (!logs_.CanAppend(log_class)) GLEANER_RETURN_IF_ERROR(CleanTo(goal));
   return absl::OkStatus();
 }
@@ -289,7 +297,8 @@ absl::Status VolatileStore::ReuseOrGrow() {
   if (table_.released_segments() > options_.cleaner.commit_segments)
     return CleanTo({.spare_segments = 0, .free_segments = table_.free_segments() + 1});
   const uint32_t segments = table_.segments();
-  const uint32_t more = std::min(std::max(1u, segments / 64), options_.max_segments - segments);
+  const uint32_t more =
+      std::min(std::max(1u, segments / 64), options_.max_segments - segments);
   if (more == 0) {
     return absl::ResourceExhaustedError(
         absl::StrCat("out of space: all ", segments, " segments are in use"));
@@ -308,7 +317,8 @@ Cleaner::StepResult VolatileStore::Clean(const Cleaner::Goal& goal, uint64_t max
 
 // -- RelocationSink ---------------------------------------------------------------------------
 
-void VolatileStore::LiveExtents(SegmentId victim, std::vector<Extent>* extents, Done done) {
+void VolatileStore::LiveExtents(SegmentId victim, std::vector<Extent>* extents,
+                                Done done) {
   GLEANER_CHECK(!pending_extents_.has_value());
   if (buffers_ != nullptr) {
     buffers_->SubmitAll();

@@ -69,7 +69,8 @@ class VolatileStore final : public Store, private RelocationSink {
 
   // ResourceExhausted: the volume does not fit; the message names the least number of segments.
   // InvalidArgument: options that contradict each other or the device.
-  static absl::StatusOr<std::unique_ptr<VolatileStore>> Create(VolatileStoreOptions options);
+  static absl::StatusOr<std::unique_ptr<VolatileStore>> Create(
+      VolatileStoreOptions options);
 
   // Segments that must exist for a volume: its data, one open segment per class and the reserve.
   static uint64_t LeastSegments(const VolatileStoreOptions& options);
@@ -137,7 +138,8 @@ class VolatileStore final : public Store, private RelocationSink {
   void RunPending();
   absl::Status ReadExtent(const Extent& extent, char* data,
                           const std::shared_ptr<ReadOperation>& operation);
-  void FinishPart(const std::shared_ptr<ReadOperation>& operation, const absl::Status& status);
+  void FinishPart(const std::shared_ptr<ReadOperation>& operation,
+                  const absl::Status& status);
   bool IsWritten(SegmentId victim) const;
   bool ReleasedAreIdle(uint64_t before) const;
   void ResetReleasedZones(Done done);
@@ -158,8 +160,8 @@ class VolatileStore final : public Store, private RelocationSink {
   absl::Status error_;                      // the first of an asynchronous operation
 
   std::optional<PendingExtents> pending_extents_;
-  std::vector<Done> pending_flushes_;       // wait for the buffers to be written
-  std::set<uint64_t> reads_;                // numbers of those under way
+  std::vector<Done> pending_flushes_;  // wait for the buffers to be written
+  std::set<uint64_t> reads_;           // numbers of those under way
   uint64_t next_read_ = 0;
   // Waits until released segments are idle but for reads from this number on.
   std::optional<std::pair<uint64_t, Done>> pending_durable_;

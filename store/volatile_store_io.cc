@@ -13,7 +13,8 @@ namespace gleaner {
 
 void VolatileStore::Read(LbaRange range, char* data, Done done) {
   GLEANER_CHECK(queue_ != nullptr);
-  if (absl::Status status = CheckRange(range); !status.ok()) return done(std::move(status));
+  if (absl::Status status = CheckRange(range); !status.ok())
+    return done(std::move(status));
   auto operation = std::make_shared<ReadOperation>();
   operation->number = next_read_++;
   operation->parts = 1;
@@ -124,8 +125,9 @@ void VolatileStore::RunPending() {
     for (Done& done : flushes) {
       auto shared = std::make_shared<Done>(std::move(done));
       const absl::Status status =
-          error_.ok() ? queue_->Flush([shared](const OpResult& r) { (*shared)(r.status); })
-                      : error_;
+          error_.ok()
+              ? queue_->Flush([shared](const OpResult& r) { (*shared)(r.status); })
+              : error_;
       if (absl::IsResourceExhausted(status)) {
         pending_flushes_.push_back(std::move(*shared));
       } else if (!status.ok()) {
@@ -162,7 +164,8 @@ absl::Status VolatileStore::Drain() {
 }
 
 void VolatileStore::ResetReleasedZones(Done done) {
-  if (queue_ == nullptr || !options_.device->geometry().zoned()) return done(absl::OkStatus());
+  if (queue_ == nullptr || !options_.device->geometry().zoned())
+    return done(absl::OkStatus());
   struct Resets {
     int left = 1;  // one while they are still being submitted
     absl::Status status;
@@ -178,7 +181,8 @@ void VolatileStore::ResetReleasedZones(Done done) {
     const DeviceBlock zone = layout_.ToDevice(geometry_.first_block(id));
     absl::Status status;
     do {
-      status = queue_->ZoneReset(zone, [resets](const OpResult& r) { resets->Finish(r.status); });
+      status = queue_->ZoneReset(
+          zone, [resets](const OpResult& r) { resets->Finish(r.status); });
       if (absl::IsResourceExhausted(status)) {
         // Few zones wait at a time, and the queue drains by itself.
         if (absl::Status waited = queue_->Wait(); !waited.ok()) status = waited;

@@ -46,14 +46,15 @@ TEST_P(ExactTest, SteadyStateWithinOnePercent) {
   const uint32_t segments = SegmentsFor(c.segment_blocks);
   constexpr double kReserved = 2;  // checked below
   constexpr double kOpen = 1;
-  const double volume = std::round(c.utilization * c.segment_blocks *
-                                   (segments - kReserved - kOpen / 2));
+  const double volume =
+      std::round(c.utilization * c.segment_blocks * (segments - kReserved - kOpen / 2));
   SimulationConfig config;
   config.workload = c.workload;
   config.volume_blocks = static_cast<uint64_t>(volume);
   config.segment_blocks = c.segment_blocks;
   // A hair more than exact, so that rounding up gives `segments` and not one more.
-  config.utilization = volume / (static_cast<double>(c.segment_blocks) * segments) * (1 + 1e-9);
+  config.utilization =
+      volume / (static_cast<double>(c.segment_blocks) * segments) * (1 + 1e-9);
   config.victim = c.victim;
   config.placement = "none";
   config.writes = 12;
@@ -66,36 +67,33 @@ TEST_P(ExactTest, SteadyStateWithinOnePercent) {
 }
 
 // FIFO, uniform: A / (A + W0(-A exp(-A))), A = 1/u'.
-INSTANTIATE_TEST_SUITE_P(
-    FifoUniform, ExactTest,
-    ::testing::Values(Case{"uniform", "fifo", 0.70, 32, 1.8762},
-                      Case{"uniform", "fifo", 0.80, 128, 2.6927},
-                      Case{"uniform", "fifo", 0.90, 32, 5.1787},
-                      Case{"uniform", "fifo", 0.70, 512, 1.8762},
-                      Case{"uniform", "fifo", 0.90, 512, 5.1787}));
+INSTANTIATE_TEST_SUITE_P(FifoUniform, ExactTest,
+                         ::testing::Values(Case{"uniform", "fifo", 0.70, 32, 1.8762},
+                                           Case{"uniform", "fifo", 0.80, 128, 2.6927},
+                                           Case{"uniform", "fifo", 0.90, 32, 5.1787},
+                                           Case{"uniform", "fifo", 0.70, 512, 1.8762},
+                                           Case{"uniform", "fifo", 0.90, 512, 5.1787}));
 
 // Random, uniform: 1 / (1 - u').
-INSTANTIATE_TEST_SUITE_P(
-    RandomUniform, ExactTest,
-    ::testing::Values(Case{"uniform", "random", 0.70, 32, 3.3333},
-                      Case{"uniform", "random", 0.80, 128, 5.0},
-                      Case{"uniform", "random", 0.90, 32, 10.0},
-                      Case{"uniform", "random", 0.70, 512, 3.3333},
-                      Case{"uniform", "random", 0.90, 512, 10.0}));
+INSTANTIATE_TEST_SUITE_P(RandomUniform, ExactTest,
+                         ::testing::Values(Case{"uniform", "random", 0.70, 32, 3.3333},
+                                           Case{"uniform", "random", 0.80, 128, 5.0},
+                                           Case{"uniform", "random", 0.90, 32, 10.0},
+                                           Case{"uniform", "random", 0.70, 512, 3.3333},
+                                           Case{"uniform", "random", 0.90, 512, 10.0}));
 
 // Greedy, uniform (Desnoyers, 2012): b / (b - (X - 1)), X = 1/2 - (b/A) W0(-k A exp(-k A)),
 // k = 1 + 1/(2b).
-INSTANTIATE_TEST_SUITE_P(
-    GreedyUniform, ExactTest,
-    ::testing::Values(Case{"uniform", "greedy", 0.70, 32, 1.7924},
-                      Case{"uniform", "greedy", 0.80, 32, 2.5105},
-                      Case{"uniform", "greedy", 0.90, 32, 4.5020},
-                      Case{"uniform", "greedy", 0.70, 128, 1.8544},
-                      Case{"uniform", "greedy", 0.80, 128, 2.6446},
-                      Case{"uniform", "greedy", 0.90, 128, 4.9904},
-                      Case{"uniform", "greedy", 0.70, 512, 1.8707},
-                      Case{"uniform", "greedy", 0.80, 512, 2.6805},
-                      Case{"uniform", "greedy", 0.90, 512, 5.1302}));
+INSTANTIATE_TEST_SUITE_P(GreedyUniform, ExactTest,
+                         ::testing::Values(Case{"uniform", "greedy", 0.70, 32, 1.7924},
+                                           Case{"uniform", "greedy", 0.80, 32, 2.5105},
+                                           Case{"uniform", "greedy", 0.90, 32, 4.5020},
+                                           Case{"uniform", "greedy", 0.70, 128, 1.8544},
+                                           Case{"uniform", "greedy", 0.80, 128, 2.6446},
+                                           Case{"uniform", "greedy", 0.90, 128, 4.9904},
+                                           Case{"uniform", "greedy", 0.70, 512, 1.8707},
+                                           Case{"uniform", "greedy", 0.80, 512, 2.6805},
+                                           Case{"uniform", "greedy", 0.90, 512, 5.1302}));
 
 // d-choices, uniform: the fixed point of the mean field (Van Houdt, 2013), b = 64.
 INSTANTIATE_TEST_SUITE_P(

@@ -57,7 +57,8 @@ absl::StatusOr<Traced> RunTraced(const SimulationConfig& config) {
 // Everything but times, memory, the device's name, and what only a device run does.
 nlohmann::ordered_json Comparable(const SimulationResult& result) {
   nlohmann::ordered_json j = RunJson(result);
-  for (const char* key : {"wall_seconds", "blocks_per_second", "peak_rss_bytes", "verified_blocks"})
+  for (const char* key :
+       {"wall_seconds", "blocks_per_second", "peak_rss_bytes", "verified_blocks"})
     j.erase(key);
   j["config"].erase("device");
   return j;
@@ -93,8 +94,10 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Variant{"greedy", "none", SurvivorOrder::kVictim, CopyMode::kNative},
         Variant{"greedy", "gc-log", SurvivorOrder::kLba, CopyMode::kNative},
-        Variant{"cost-benefit", "temperature:500:5000", SurvivorOrder::kVictim, CopyMode::kNative},
-        Variant{"cost-benefit:f2fs", "age-match", SurvivorOrder::kVictim, CopyMode::kNative},
+        Variant{"cost-benefit", "temperature:500:5000", SurvivorOrder::kVictim,
+                CopyMode::kNative},
+        Variant{"cost-benefit:f2fs", "age-match", SurvivorOrder::kVictim,
+                CopyMode::kNative},
         Variant{"age-threshold:0.5", "gc-log", SurvivorOrder::kLba, CopyMode::kEmulate},
         Variant{"d-choices:4", "gc-log", SurvivorOrder::kVictim, CopyMode::kEmulate},
         Variant{"random", "none", SurvivorOrder::kVictim, CopyMode::kEmulate},
@@ -167,8 +170,8 @@ TEST(SimulationTest, OneFlippedBlockIsFoundAndNamed) {
   const absl::Status status = RunSimulation(config, hooks).status();
   ASSERT_TRUE(flipped.valid());
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss,
-                               HasSubstr(absl::StrCat("physical block ", flipped.value(), ", ",
-                                                      "lba 777:"))));
+                               HasSubstr(absl::StrCat("physical block ", flipped.value(),
+                                                      ", ", "lba 777:"))));
   EXPECT_FALSE(IsUsageError(status));
 }
 
@@ -179,12 +182,15 @@ TEST(SimulationTest, StaleBlockIsFound) {
   SimulationHooks hooks;
   hooks.before_verification = [&](VolatileStore& store, Device* device) {
     AlignedBuffer buffer(4096);
-    ASSERT_THAT(ReadBlocks(*device, store.layout().ToDevice({store.Locate(Lba(5)), BlockCount(1)}),
+    ASSERT_THAT(ReadBlocks(*device,
+                           store.layout().ToDevice({store.Locate(Lba(5)), BlockCount(1)}),
                            buffer.data()),
                 IsOk());
-    ASSERT_THAT(WriteBlocks(*device, store.layout().ToDevice({store.Locate(Lba(9)), BlockCount(1)}),
-                            buffer.data()),
-                IsOk());
+    ASSERT_THAT(
+        WriteBlocks(*device,
+                    store.layout().ToDevice({store.Locate(Lba(9)), BlockCount(1)}),
+                    buffer.data()),
+        IsOk());
   };
   EXPECT_THAT(RunSimulation(config, hooks),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("holds lba 5")));
@@ -194,7 +200,8 @@ TEST(SimulationTest, DeviceTooSmall) {
   SimulationConfig config = SmallConfig();
   config.device = "mem:size=16M";
   const absl::Status status = RunSimulation(config, {}).status();
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kOutOfRange, HasSubstr("has room for 64")));
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kOutOfRange, HasSubstr("has room for 64")));
   EXPECT_FALSE(IsUsageError(status));
 }
 
@@ -219,7 +226,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"--workload:", [](SimulationConfig& c) { c.workload = "zipff:1"; }},
         BadConfig{"--workload:", [](SimulationConfig& c) { c.trace = "x"; }},
         BadConfig{"--volume_blocks:", [](SimulationConfig& c) { c.volume_blocks = 0; }},
-        BadConfig{"--volume_blocks:", [](SimulationConfig& c) { c.volume_blocks.reset(); }},
+        BadConfig{"--volume_blocks:",
+                  [](SimulationConfig& c) { c.volume_blocks.reset(); }},
         BadConfig{"--block_bytes:", [](SimulationConfig& c) { c.block_bytes = 1000; }},
         BadConfig{"--segment_blocks:", [](SimulationConfig& c) { c.segment_blocks = 0; }},
         BadConfig{"--utilization:", [](SimulationConfig& c) { c.utilization = 1; }},
@@ -229,7 +237,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"--writes:", [](SimulationConfig& c) { c.writes = -1; }},
         BadConfig{"--warmup:", [](SimulationConfig& c) { c.warmup = 4; }},
         BadConfig{"--victim:", [](SimulationConfig& c) { c.victim = "gredy"; }},
-        BadConfig{"--foreground_victim:", [](SimulationConfig& c) { c.foreground_victim = ""; }},
+        BadConfig{"--foreground_victim:",
+                  [](SimulationConfig& c) { c.foreground_victim = ""; }},
         BadConfig{"--placement:", [](SimulationConfig& c) { c.placement = "gclog"; }},
         BadConfig{"--device:", [](SimulationConfig& c) { c.device = "tape:x"; }},
         BadConfig{"--segment_blocks:",
@@ -256,7 +265,8 @@ std::string SmallTrace() {
     for (int block = 0; block < 64; block += 4)
       text += absl::StrCat(round, ",w,", (block * 7 % 64) * 4096, ",", 4096 * 4, "\n");
   }
-  for (int block = 0; block < 32; ++block) text += absl::StrCat("99,trim,", block * 4096, ",4096\n");
+  for (int block = 0; block < 32; ++block)
+    text += absl::StrCat("99,trim,", block * 4096, ",4096\n");
   text += "100,r,0,65536\n";
   return text;
 }
@@ -289,7 +299,8 @@ TEST(SimulationTest, GarbageTriggerNeedsNoFixedSpace) {
 
 TEST(SimulationTest, BadRecordStopsTheRunWithFileAndLine) {
   SimulationConfig config;
-  config.trace = WriteTrace("bad.csv", "time,op,offset,size\n1,w,0,4096\n2,w,zero,4096\n");
+  config.trace =
+      WriteTrace("bad.csv", "time,op,offset,size\n1,w,0,4096\n2,w,zero,4096\n");
   const absl::Status status = RunSimulation(config, {}).status();
   EXPECT_THAT(std::string(status.message()), HasSubstr("bad.csv:3"));
   EXPECT_FALSE(IsUsageError(status));
@@ -301,8 +312,8 @@ TEST(SimulationTest, TraceShorterThanItsWarmup) {
   config.segment_blocks = 8;
   config.utilization = 0.5;
   config.warmup = 1000;
-  EXPECT_THAT(RunSimulation(config, {}),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("within the warm-up")));
+  EXPECT_THAT(RunSimulation(config, {}), StatusIs(absl::StatusCode::kInvalidArgument,
+                                                  HasSubstr("within the warm-up")));
 }
 
 // -- Sweeps and reports -----------------------------------------------------------------------
@@ -335,23 +346,41 @@ TEST(SweepTest, StopsAfterAnError) {
 TEST(ReportTest, JsonHasEveryKey) {
   ASSERT_OK_AND_ASSIGN(const SimulationResult result, RunSimulation(SmallConfig(), {}));
   const nlohmann::ordered_json j = RunJson(result);
-  for (const char* key :
-       {"user_blocks", "relocated_blocks", "write_amplification", "segments_cleaned",
-        "victim_live_fraction_mean", "copy_commands", "copy_ranges", "native_blocks",
-        "emulated_blocks", "relocation_host_bytes_read", "relocation_host_bytes_written",
-        "extents_per_gib_before", "extents_per_gib_after", "metadata_blocks",
-        "device_write_amplification", "host_bytes_read", "host_bytes_written", "verified_blocks",
-        "wall_seconds", "blocks_per_second", "peak_rss_bytes", "reserved_segments",
-        "open_segments", "seed", "config"})
+  for (const char* key : {"user_blocks",
+                          "relocated_blocks",
+                          "write_amplification",
+                          "segments_cleaned",
+                          "victim_live_fraction_mean",
+                          "copy_commands",
+                          "copy_ranges",
+                          "native_blocks",
+                          "emulated_blocks",
+                          "relocation_host_bytes_read",
+                          "relocation_host_bytes_written",
+                          "extents_per_gib_before",
+                          "extents_per_gib_after",
+                          "metadata_blocks",
+                          "device_write_amplification",
+                          "host_bytes_read",
+                          "host_bytes_written",
+                          "verified_blocks",
+                          "wall_seconds",
+                          "blocks_per_second",
+                          "peak_rss_bytes",
+                          "reserved_segments",
+                          "open_segments",
+                          "seed",
+                          "config"})
     EXPECT_TRUE(j.contains(key)) << key;
   EXPECT_EQ(j["user_blocks"], 24'000);
   EXPECT_EQ(j["write_amplification"].get<double>(),
             1 + j["relocated_blocks"].get<double>() / 24'000);
-  EXPECT_EQ(CommandLine(result.config),
-            "gleaner simulate --workload=zipf:0.9 --volume_blocks=12000 --block_bytes=4096 "
-            "--segment_blocks=64 --utilization=0.8 --writes=3.0 --warmup=1.0 "
-            "--victim=cost-benefit --foreground_victim=greedy --placement=gc-log "
-            "--order=victim --commit_segments=1 --copy=native --seed=1");
+  EXPECT_EQ(
+      CommandLine(result.config),
+      "gleaner simulate --workload=zipf:0.9 --volume_blocks=12000 --block_bytes=4096 "
+      "--segment_blocks=64 --utilization=0.8 --writes=3.0 --warmup=1.0 "
+      "--victim=cost-benefit --foreground_victim=greedy --placement=gc-log "
+      "--order=victim --commit_segments=1 --copy=native --seed=1");
   EXPECT_THAT(HtmlReport({result}), HasSubstr("<svg"));
   EXPECT_EQ(SweepJson({result, result})["runs"].size(), 2u);
 }

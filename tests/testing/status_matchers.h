@@ -33,19 +33,20 @@ MATCHER_P(StatusIs, code, std::string("has code ") + absl::StatusCodeToString(co
 }
 
 MATCHER_P2(StatusIs, code, message_matcher,
-           std::string("has code ") + absl::StatusCodeToString(code) + " and a fitting message") {
+           std::string("has code ") + absl::StatusCodeToString(code) +
+               " and a fitting message") {
   *result_listener << GetStatus(arg);
   return GetStatus(arg).code() == code &&
-         ::testing::ExplainMatchResult(message_matcher, std::string(GetStatus(arg).message()),
-                                       result_listener);
+         ::testing::ExplainMatchResult(
+             message_matcher, std::string(GetStatus(arg).message()), result_listener);
 }
 
 }  // namespace gleaner::testing
 
 #define GLEANER_TESTING_CONCAT_INNER(a, b) a##b
 #define GLEANER_TESTING_CONCAT(a, b) GLEANER_TESTING_CONCAT_INNER(a, b)
-#define ASSERT_OK_AND_ASSIGN(declaration, expression)                               \
-  auto GLEANER_TESTING_CONCAT(result_, __LINE__) = (expression);                    \
-  ASSERT_TRUE(GLEANER_TESTING_CONCAT(result_, __LINE__).ok())                       \
-      << GLEANER_TESTING_CONCAT(result_, __LINE__).status();                        \
+#define ASSERT_OK_AND_ASSIGN(declaration, expression)            \
+  auto GLEANER_TESTING_CONCAT(result_, __LINE__) = (expression); \
+  ASSERT_TRUE(GLEANER_TESTING_CONCAT(result_, __LINE__).ok())    \
+      << GLEANER_TESTING_CONCAT(result_, __LINE__).status();     \
   declaration = *std::move(GLEANER_TESTING_CONCAT(result_, __LINE__))

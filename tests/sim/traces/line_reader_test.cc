@@ -49,7 +49,8 @@ TEST(LineReaderTest, SplitsLines) {
 
 TEST(LineReaderTest, LinesCrossTheBuffer) {
   std::vector<std::string> lines;
-  for (int i = 0; i < 100'000; ++i) lines.push_back(absl::StrCat("line ", i * i));
+  for (int i = 0; i < 100'000; ++i)
+    lines.push_back(absl::StrCat("line ", int64_t{i} * i));
   const std::string text = absl::StrJoin(lines, "\n");
   for (const std::string& stored : {text, Gzip(text), Zstd(text)}) {
     const Lines read = ReadLines(stored);
