@@ -30,9 +30,9 @@
 //   one block, elsewhere               O(log e), and moves within one packed array
 //   a range of n blocks                O(log e + d + n / 1024)
 // Changes of form are amortised. A leaf turns to entries at 65 extents, and back at 32 or fewer:
-// at least 128 blocks change between two conversions, which cost 1,024 entries each. Its extents
+// at least 17 blocks change between two conversions, which cost 1,024 entries each. Its extents
 // are counted again after as many updates as could have made them so few: about every 480 in a
-// leaf that is mapped at random, every 128 at least. A count reads 1,024 entries.
+// leaf that is mapped at random, every 16 at least. A count reads 1,024 entries.
 #pragma once
 
 #include <cstdint>

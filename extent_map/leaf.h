@@ -28,7 +28,7 @@ class Leaf {
   static constexpr uint64_t kMaxRuns = kBlocks / 16;
   static constexpr uint64_t kFewRuns = kMaxRuns / 2;
   // Updates of a leaf of entries before its extents are counted again, at least.
-  static constexpr uint64_t kRecountAfter = 128;
+  static constexpr uint64_t kRecountAfter = 16;
   // In an entry of 4 bytes: a hole.
   static constexpr uint32_t kNarrowHole = std::numeric_limits<uint32_t>::max();
 

@@ -109,7 +109,8 @@ nlohmann::ordered_json ConfigJson(const SimulationConfig& c) {
 
 std::string CommandLine(const SimulationConfig& config) {
   std::string line = "gleaner simulate";
-  for (const auto& [flag, value] : ConfigJson(config).items()) {
+  const nlohmann::ordered_json flags = ConfigJson(config);
+  for (const auto& [flag, value] : flags.items()) {
     if (value.is_boolean()) {
       absl::StrAppend(&line, " --", flag);
     } else {
