@@ -243,14 +243,14 @@ absl::Status PrepareSimulation(const std::function<void(absl::string_view)>& mes
   GLEANER_RETURN_IF_ERROR(CheckAmounts(c));
   GLEANER_RETURN_IF_ERROR(OpenSource(setup));
   GLEANER_RETURN_IF_ERROR(OpenSimulatedDevice(message, setup));
+  store.volume_blocks = setup->volume_blocks;
+  store.block_bytes = c.block_bytes;
+  store.cleaner.commit_segments = c.commit_segments;
   GLEANER_RETURN_IF_ERROR(SizeSegments(setup));
   GLEANER_RETURN_IF_ERROR(MakePolicies(setup));
   GLEANER_RETURN_IF_ERROR(CheckOpenZones(*setup));
   GLEANER_RETURN_IF_ERROR(SizeSpace(setup));
-  store.volume_blocks = setup->volume_blocks;
-  store.block_bytes = c.block_bytes;
   store.cleaner.order = c.order;
-  store.cleaner.commit_segments = c.commit_segments;
   store.cleaner.seed = Mix64(c.seed);
   store.device = setup->device.get();
   store.copy.mode = c.copy;
