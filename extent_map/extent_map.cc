@@ -25,7 +25,7 @@ ExtentMap::ExtentMap() = default;
 
 ExtentMap::~ExtentMap() {
   for (auto& [area, directory] : directories_)
-    for (Leaf& leaf : directory->leaves) leaf.Clear();
+    for (Leaf& leaf : directory->leaves) leaf.Clear(pools_);
 }
 
 void ExtentMap::Assign(LbaRange range, PhysicalBlock physical, ExtentVisitor displaced) {
@@ -113,7 +113,8 @@ uint64_t ExtentMap::memory_bytes() const {
   // Nodes of absl's tree are three quarters full on average.
   uint64_t bytes = directories_.size() * (HeapBytes(sizeof(Directory)) +
                                           sizeof(*directories_.begin()) * 4 / 3) +
-                   low_.capacity() * sizeof(low_[0]) + sparse_.memory_bytes();
+                   low_.capacity() * sizeof(low_[0]) + sparse_.memory_bytes() +
+                   pools_.narrow.memory_bytes() + pools_.wide.memory_bytes();
   for (const auto& [area, directory] : directories_)
     for (const Leaf& leaf : directory->leaves) bytes += leaf.memory_bytes();
   return bytes;
@@ -161,6 +162,16 @@ uint64_t ExtentMap::ToNextDirectory(uint64_t lba) const {
 
 void ExtentMap::Replace(uint64_t first, uint64_t end, uint64_t physical,
                         ExtentMerger& displaced) {
+  if (first / Leaf::kBlocks == (end - 1) / Leaf::kBlocks && first < end) {
+    // Within one leaf, as most updates are: if it has a directory, that is all.
+    const uint64_t area = first >> kAreaBits, at = first % Leaf::kBlocks;
+    if (Directory* directory = DirectoryOf(area)) {
+      directory->used += directory->leaves[LeafIndex(first)].Replace(
+          first - at, {at, physical, end - first}, displaced, pools_);
+      if (directory->used == 0) RemoveDirectory(area);
+      return;
+    }
+  }
   const bool maps = physical != kUnmapped;
   while (first < end) {
     const uint64_t area = first >> kAreaBits;
@@ -190,9 +201,7 @@ void ExtentMap::ReplaceIn(Directory& directory, uint64_t first, uint64_t end,
     Leaf& leaf = directory.leaves[LeafIndex(first)];
     const uint64_t at = first % Leaf::kBlocks;
     const uint64_t n = std::min(end - first, Leaf::kBlocks - at);
-    directory.used -= !leaf.empty();
-    leaf.Replace(first - at, at, at + n, physical, displaced);
-    directory.used += !leaf.empty();
+    directory.used += leaf.Replace(first - at, {at, physical, n}, displaced, pools_);
     first += n;
     if (physical != kUnmapped) physical += n;
   }

@@ -1,38 +1,37 @@
 // The map of a store: lba -> physical block, over all 64 bits of both.
 //
 //   ExtentMap map;
-//   map.Assign({Lba(100), BlockCount(8)}, PhysicalBlock(0), [](const Extent& displaced) {
-//   ... }); PhysicalBlock before = map.AssignBlock(Lba(103), PhysicalBlock(512));  //
-//   block(3) map.RelocateBlock(Lba(103), /*from=*/PhysicalBlock(512),
-//   /*to=*/PhysicalBlock(700)); map.LookupExtent(Lba(100), BlockCount(1024));  //
-//   lba(100)+3 at block(0)
+//   map.Assign({Lba(100), BlockCount(8)}, PhysicalBlock(0), on_displaced);
+//   map.AssignBlock(Lba(103), PhysicalBlock(512));  // it was at block(3)
+//   map.RelocateBlock(Lba(103), PhysicalBlock(512), PhysicalBlock(700));  // true
+//   map.LookupExtent(Lba(100), BlockCount(1024));  // lba(100)+3 at block(0)
 //
-// Thread-compatible. The map holds values only: no call returns a view into it, so
-// nothing is invalidated by a change, and ForEach sees the map as it stood when called.
-// Callbacks must not call the map. Valid lbas and physical blocks are below 2^64 - 1, and
-// so are the ends of ranges; a range that is empty changes nothing.
+// Thread-compatible. The map holds values only: no call returns a view into it, so a
+// change invalidates nothing. Callbacks must not call the map. Valid lbas and physical
+// blocks are below 2^64 - 1, and ranges end at 2^64 - 1 at most; an empty range changes
+// nothing.
 //
-// How it stores. The lbas are cut into leaves of 1,024 blocks. A leaf holds one extent in
-// place, or up to 64 extents in a packed array, or, where there are more, one entry per
-// block, of 4 bytes while every physical block is below 2^32 - 1, else of 8. Leaves stand
-// in directories of 256 (1 GiB of 4 KiB blocks), found by index below lba 2^36, by a
-// search tree above. Where an area of the address space holds few extents it has no
-// directory: they stand in a search tree of packed arrays.
+// How it stores. The lbas are cut into leaves of 4,096 blocks. A leaf holds one extent in
+// place, or up to 256 extents in a packed array, or, where there are more, one entry
+// per block: of 4 bytes while every physical block is below 2^32 - 1, else of 8. Leaves
+// stand in directories of 64 (an area: 1 GiB of 4 KiB blocks), found by index below lba
+// 2^36, in a search tree above. An area that holds few extents, and does not continue a
+// row of areas from lba 0, has no directory: its extents stand in a search tree of packed
+// arrays.
 //
-// Memory: 4.02 bytes per mapped block for a volume mapped at random (8.02 where physical
-// blocks do not fit 32 bits), 0.02 for extents of 64 MiB, 14 for single blocks scattered
-// over 2^64.
+// Memory per mapped block: 4.01 bytes for a volume that is mapped at random (8.01 where
+// physical blocks do not fit 32 bits), 0.005 for extents of 64 MiB, 14 for single blocks
+// scattered over 2^64.
 //
-// Time: with e extents in the map and d displaced by the call,
-//   one block, in a leaf of entries    O(1), one cache miss beside the directory's (16
-//   bytes per
-//                                      1,024 blocks): inline below
-//   one block, elsewhere               O(log e), and moves within one packed array
-//   a range of n blocks                O(log e + d + n / 1024)
-// Changes of form are amortised. A leaf turns to entries at 65 extents, and back at 32 or fewer:
-// at least 17 blocks change between two conversions, which cost 1,024 entries each. Its extents
-// are counted again after as many updates as could have made them so few: about every 480 in a
-// leaf that is mapped at random, every 16 at least. A count reads 1,024 entries.
+// Time, with e extents in the map and d displaced by the call:
+//   a block in a leaf of entries   O(1), in line: one cache miss, and one for the leaf's
+//                                  16 bytes in the directory where they are cold, too
+//   a block elsewhere              O(log e), and moves within one packed array
+//   a range of n blocks            O(log e + d + n / 4096)
+// Changes of form are amortised. A leaf turns to entries at 257 extents, and back at 128 or
+// fewer: at least 65 blocks change between two such turns, which touch 4,096 entries each. Its
+// extents are counted again after as many updates as could have made them so few: about 2,000
+// in a leaf that is mapped at random, 128 at least. A count reads 4,096 entries, in vector code.
 #pragma once
 
 #include <cstdint>
@@ -96,6 +95,8 @@ class ExtentMap {
 
   // Starts loading what Lookup, AssignBlock or RelocateBlock of `lba` will touch.
   void Prefetch(Lba lba) const;
+  // Where `lba` is mapped if one entry says so; invalid if not, and where it would take a search.
+  PhysicalBlock Peek(Lba lba) const;
 
   BlockCount mapped_blocks() const { return BlockCount(mapped_blocks_); }
 
@@ -132,8 +133,8 @@ class ExtentMap {
   uint64_t ToNextDirectory(uint64_t lba) const;
 
   void Replace(uint64_t first, uint64_t end, uint64_t physical, ExtentMerger& displaced);
-  static void ReplaceIn(Directory& directory, uint64_t first, uint64_t end,
-                        uint64_t physical, ExtentMerger& displaced);
+  void ReplaceIn(Directory& directory, uint64_t first, uint64_t end, uint64_t physical,
+                 ExtentMerger& displaced);
   PackedRun PieceAt(uint64_t lba, uint64_t at_most) const;
 
   PhysicalBlock AssignBlockSlow(Lba lba, PhysicalBlock physical);
@@ -144,6 +145,7 @@ class ExtentMap {
   absl::btree_map<uint64_t, std::unique_ptr<Directory>> directories_;
   std::vector<Directory*> low_;
   SparseExtents sparse_;
+  EntryPools pools_;
   uint64_t mapped_blocks_ = 0;
 };
 
@@ -161,11 +163,8 @@ inline PhysicalBlock ExtentMap::AssignBlock(Lba lba, PhysicalBlock physical) {
 }
 
 inline PhysicalBlock ExtentMap::Lookup(Lba lba) const {
-  if (const Leaf* leaf = LowLeafOf(lba.value()); leaf != nullptr) [[likely]] {
-    const uint32_t* entry = leaf->NarrowEntry(lba.value() % Leaf::kBlocks);
-    if (entry != nullptr) [[likely]]
-      return *entry == Leaf::kNarrowHole ? PhysicalBlock() : PhysicalBlock(*entry);
-  }
+  if (const Leaf* leaf = LowLeafOf(lba.value()); leaf != nullptr) [[likely]]
+    return PhysicalBlock(leaf->Lookup(lba.value() % Leaf::kBlocks));
   return PhysicalBlock(PieceAt(lba.value(), 1).physical);
 }
 
@@ -185,6 +184,15 @@ inline bool ExtentMap::RelocateBlock(Lba lba, PhysicalBlock from, PhysicalBlock 
 inline void ExtentMap::Prefetch(Lba lba) const {
   if (const Leaf* leaf = LowLeafOf(lba.value()); leaf != nullptr) [[likely]]
     __builtin_prefetch(leaf->NarrowEntry(lba.value() % Leaf::kBlocks));
+}
+
+inline PhysicalBlock ExtentMap::Peek(Lba lba) const {
+  if (const Leaf* leaf = LowLeafOf(lba.value()); leaf != nullptr) [[likely]] {
+    const uint32_t* entry = leaf->NarrowEntry(lba.value() % Leaf::kBlocks);
+    if (entry != nullptr && *entry != Leaf::kNarrowHole) [[likely]]
+      return PhysicalBlock(*entry);
+  }
+  return PhysicalBlock();
 }
 
 }  // namespace gleaner

@@ -1,9 +1,6 @@
 #include "extent_map/leaf.h"
 
 #include <algorithm>
-#include <cstdlib>
-
-#include "base/check.h"
 
 namespace gleaner {
 namespace {
@@ -13,9 +10,8 @@ template <typename Entry>
 constexpr Entry kHole = static_cast<Entry>(kUnmapped);
 
 template <typename Entry>
-Entry* NewEntries() {
-  auto* entries = static_cast<Entry*>(std::malloc(Leaf::kBlocks * sizeof(Entry)));
-  GLEANER_CHECK(entries != nullptr);
+Entry* NewEntries(EntryPool& pool) {
+  auto* entries = static_cast<Entry*>(pool.Allocate());
   std::fill_n(entries, Leaf::kBlocks, kHole<Entry>);
   return entries;
 }
@@ -77,28 +73,28 @@ bool FitsNarrow(const PackedRun& run) {
 
 }  // namespace
 
-void Leaf::ReplaceSlow(uint64_t base, uint64_t first, uint64_t end, uint64_t physical,
-                       ExtentMerger& displaced) {
-  const PackedRun run{first, physical, end - first};
+void Leaf::ReplaceSlow(uint64_t base, const PackedRun& run, ExtentMerger& displaced,
+                       EntryPools& pools) {
   switch (form_) {
     case Form::kOne:
       if (const PackedRun one{one_first_, one_physical_, one_count_};
-          one.count != 0 && physical != kUnmapped && one.Meets(run)) {
+          one.count != 0 && run.physical != kUnmapped && one.Meets(run)) {
         one_count_ += static_cast<uint16_t>(run.count);
         return;
       }
       [[fallthrough]];
     case Form::kRuns:
-      ReplaceRuns(base, run, displaced);
+      ReplaceRuns(base, run, displaced, pools);
       return;
     case Form::kNarrow:
     case Form::kWide:
-      ReplaceEntries(base, run, displaced);
+      ReplaceEntries(base, run, displaced, pools);
       return;
   }
 }
 
-void Leaf::ReplaceRuns(uint64_t base, const PackedRun& run, ExtentMerger& displaced) {
+void Leaf::ReplaceRuns(uint64_t base, const PackedRun& run, ExtentMerger& displaced,
+                       EntryPools& pools) {
   Runs runs;
   if (form_ == Form::kRuns) {
     runs = GetRuns();
@@ -109,7 +105,7 @@ void Leaf::ReplaceRuns(uint64_t base, const PackedRun& run, ExtentMerger& displa
     displaced.Add(base + was.key, was.physical, was.count);
   });
   if (runs.size() > kMaxRuns) {
-    RunsToEntries(runs);
+    RunsToEntries(runs, pools);
   } else {
     SetRuns(runs);
   }
@@ -129,7 +125,7 @@ void Leaf::SetRuns(Runs runs) {
   runs_form_ = handle.form;
 }
 
-void Leaf::RunsToEntries(Runs runs) {
+void Leaf::RunsToEntries(Runs runs, EntryPools& pools) {
   bool narrow = true;
   mapped_ = 0;
   for (size_t i = 0; i < runs.size(); ++i) {
@@ -139,19 +135,20 @@ void Leaf::RunsToEntries(Runs runs) {
   updates_left_ = kRecountAfter;
   if (narrow) {
     form_ = Form::kNarrow;
-    narrow_ = NewEntries<uint32_t>();
+    narrow_ = NewEntries<uint32_t>(pools.narrow);
     for (size_t i = 0; i < runs.size(); ++i) FillEntries(narrow_, runs.At(i));
   } else {
     form_ = Form::kWide;
-    wide_ = NewEntries<uint64_t>();
+    wide_ = NewEntries<uint64_t>(pools.wide);
     for (size_t i = 0; i < runs.size(); ++i) FillEntries(wide_, runs.At(i));
   }
   runs.Free();
 }
 
-void Leaf::ReplaceEntries(uint64_t base, const PackedRun& run, ExtentMerger& displaced) {
+void Leaf::ReplaceEntries(uint64_t base, const PackedRun& run, ExtentMerger& displaced,
+                          EntryPools& pools) {
   const bool maps = run.physical != kUnmapped;
-  if (form_ == Form::kNarrow && maps && !FitsNarrow(run)) Widen();
+  if (form_ == Form::kNarrow && maps && !FitsNarrow(run)) Widen(pools);
   const uint64_t before = displaced.blocks();
   if (form_ == Form::kNarrow) {
     ReplaceIn(narrow_, base, run, displaced);
@@ -162,32 +159,32 @@ void Leaf::ReplaceEntries(uint64_t base, const PackedRun& run, ExtentMerger& dis
       static_cast<uint16_t>((maps ? run.count : 0) - (displaced.blocks() - before));
   const bool due = run.count >= updates_left_;
   updates_left_ -= static_cast<uint16_t>(due ? updates_left_ : run.count);
-  if (due || mapped_ <= kFewRuns) Recount();
+  if (due || mapped_ <= kFewRuns) Recount(pools);
 }
 
-void Leaf::Widen() {
-  auto* wide = NewEntries<uint64_t>();
+void Leaf::Widen(EntryPools& pools) {
+  auto* wide = NewEntries<uint64_t>(pools.wide);
   for (uint64_t i = 0; i < kBlocks; ++i)
     if (narrow_[i] != kNarrowHole) wide[i] = narrow_[i];
-  std::free(narrow_);
+  pools.narrow.Free(narrow_);
   wide_ = wide;
   form_ = Form::kWide;
 }
 
-void Leaf::Recount() {
+void Leaf::Recount(EntryPools& pools) {
   const uint64_t runs = form_ == Form::kNarrow ? CountRuns(narrow_) : CountRuns(wide_);
   if (runs > kFewRuns) {
     // To change a block joins two extents to it at most.
     updates_left_ = static_cast<uint16_t>(std::max((runs - kFewRuns) / 2, kRecountAfter));
   } else if (form_ == Form::kNarrow) {
-    EntriesToRuns(narrow_);
+    EntriesToRuns(narrow_, pools.narrow);
   } else {
-    EntriesToRuns(wide_);
+    EntriesToRuns(wide_, pools.wide);
   }
 }
 
 template <typename Entry>
-void Leaf::EntriesToRuns(Entry* entries) {
+void Leaf::EntriesToRuns(Entry* entries, EntryPool& pool) {
   PackedRun few[kFewRuns];
   size_t n = 0;
   for (uint64_t at = 0; at < kBlocks;) {
@@ -197,7 +194,7 @@ void Leaf::EntriesToRuns(Entry* entries) {
   }
   Runs runs;
   runs.Splice(0, 0, {few, n});
-  std::free(entries);
+  pool.Free(entries);
   SetRuns(runs);
 }
 
@@ -222,25 +219,15 @@ PackedRun Leaf::PieceAt(uint64_t at, uint64_t end) const {
   return {at, next.physical + (at - next.key), std::min(next.end(), end) - at};
 }
 
-void Leaf::Clear() {
+void Leaf::Clear(EntryPools& pools) {
   if (form_ == Form::kRuns) GetRuns().Free();
-  if (form_ == Form::kNarrow) std::free(narrow_);
-  if (form_ == Form::kWide) std::free(wide_);
+  if (form_ == Form::kNarrow) pools.narrow.Free(narrow_);
+  if (form_ == Form::kWide) pools.wide.Free(wide_);
   *this = Leaf();
 }
 
 uint64_t Leaf::memory_bytes() const {
-  switch (form_) {
-    case Form::kOne:
-      return 0;
-    case Form::kRuns:
-      return GetRuns().memory_bytes();
-    case Form::kNarrow:
-      return HeapBytes(kBlocks * sizeof(*narrow_));
-    case Form::kWide:
-      return HeapBytes(kBlocks * sizeof(*wide_));
-  }
-  return 0;
+  return form_ == Form::kRuns ? GetRuns().memory_bytes() : 0;
 }
 
 }  // namespace gleaner

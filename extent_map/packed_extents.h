@@ -53,7 +53,7 @@ struct PackedHandle {
   uint8_t form = 0;
 };
 
-template <typename Key>
+template <typename KeyType>
 class PackedExtents {
  public:
   // As many as a handle can count.
@@ -70,26 +70,20 @@ class PackedExtents {
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 
-  PackedRun At(size_t i) const {
-    const uint64_t physical =
-        (form_ & kWide) ? Load<uint64_t>(i * 8) : Load<uint32_t>(i * 4);
-    const uint64_t count =
-        (form_ & kCounts) ? Load<Key>(CountsAt() + i * sizeof(Key)) : 1;
-    return {KeyAt(i), physical, count};
-  }
-  uint64_t KeyAt(size_t i) const { return Load<Key>(KeysAt() + i * sizeof(Key)); }
+  PackedRun At(size_t i) const { return columns().At(i); }
 
   // The first extent that ends after `key`, or size(): the one that holds it, or the
   // next.
   size_t FirstEndingAfter(uint64_t key) const {
+    const Columns c = columns();
     size_t low = 0;
     for (size_t n = size_; n > 0;) {
       const size_t half = (n + 1) / 2;
-      low += KeyAt(low + half - 1) <= key ? half : 0;
+      low += c.Key(low + half - 1) <= key ? half : 0;
       n -= half;
     }
     // low: the first that starts after `key`
-    return low > 0 && At(low - 1).end() > key ? low - 1 : low;
+    return low > 0 && c.At(low - 1).end() > key ? low - 1 : low;
   }
 
   // Maps keys [first, end) to `physical` and what follows it, or unmaps them, and calls
@@ -122,40 +116,67 @@ class PackedExtents {
            (run.count > 1 ? kCounts : 0);
   }
   static constexpr size_t RunBytes(uint8_t form) {
-    return ((form & kWide) ? 8 : 4) + sizeof(Key) + ((form & kCounts) ? sizeof(Key) : 0);
+    return ((form & kWide) ? 8 : 4) + sizeof(KeyType) +
+           ((form & kCounts) ? sizeof(KeyType) : 0);
   }
-  size_t KeysAt() const { return capacity_ * ((form_ & kWide) ? 8 : 4); }
-  size_t CountsAt() const { return KeysAt() + capacity_ * sizeof(Key); }
 
-  // memcpy, because columns follow each other without padding.
+  // Where the columns stand: a local copy of that, which writes to them leave alone.
+  // memcpy, because they follow each other without padding.
+  struct Columns {
+    uint8_t* physicals;
+    uint8_t* keys;
+    uint8_t* counts;
+    uint8_t form;
+
+    uint64_t Key(size_t i) const { return Load<KeyType>(keys, i); }
+    PackedRun At(size_t i) const {
+      return {
+          Key(i),
+          (form & kWide) ? Load<uint64_t>(physicals, i) : Load<uint32_t>(physicals, i),
+          (form & kCounts) ? Load<KeyType>(counts, i) : 1};
+    }
+    void Set(size_t i, const PackedRun& run) const {
+      if (form & kWide) {
+        Store<uint64_t>(physicals, i, run.physical);
+      } else {
+        Store<uint32_t>(physicals, i, run.physical);
+      }
+      Store<KeyType>(keys, i, run.key);
+      if (form & kCounts) Store<KeyType>(counts, i, run.count);
+    }
+  };
+  Columns columns() const {
+    uint8_t* const keys = data_ + capacity_ * ((form_ & kWide) ? size_t{8} : size_t{4});
+    return {data_, keys, keys + capacity_ * sizeof(KeyType), form_};
+  }
   template <typename T>
-  T Load(size_t at) const {
+  static uint64_t Load(const uint8_t* column, size_t i) {
     T value;
-    std::memcpy(&value, data_ + at, sizeof(value));
+    std::memcpy(&value, column + i * sizeof(value), sizeof(value));
     return value;
   }
   template <typename T>
-  void Store(size_t at, uint64_t value) {
+  static void Store(uint8_t* column, size_t i, uint64_t value) {
     const T narrow = static_cast<T>(value);
-    std::memcpy(data_ + at, &narrow, sizeof(narrow));
-  }
-  void Set(size_t i, const PackedRun& run) {
-    (form_ & kWide) ? Store<uint64_t>(i * 8, run.physical)
-                    : Store<uint32_t>(i * 4, run.physical);
-    Store<Key>(KeysAt() + i * sizeof(Key), run.key);
-    if (form_ & kCounts) Store<Key>(CountsAt() + i * sizeof(Key), run.count);
+    std::memcpy(column + i * sizeof(narrow), &narrow, sizeof(narrow));
   }
 
   // Moves the extents from `from` on to `to`, within the block.
   void Shift(size_t from, size_t to) {
-    const auto shift = [&](size_t column, size_t width) {
-      std::memmove(data_ + column + to * width, data_ + column + from * width,
-                   (size_ - from) * width);
+    const auto shift = [&](uint8_t* column, size_t width) {
+      std::memmove(column + to * width, column + from * width, (size_ - from) * width);
     };
-    shift(0, (form_ & kWide) ? 8 : 4);
-    shift(KeysAt(), sizeof(Key));
-    if (form_ & kCounts) shift(CountsAt(), sizeof(Key));
+    const Columns c = columns();
+    shift(c.physicals, (form_ & kWide) ? 8 : 4);
+    shift(c.keys, sizeof(KeyType));
+    if (form_ & kCounts) shift(c.counts, sizeof(KeyType));
   }
+
+  // What sequential writing does, in place: where `run` continues the extent before `at`
+  // and takes the head of that at `at`, moves the boundary between the two. Returns
+  // whether it did.
+  template <typename Displaced>
+  bool WritesOn(size_t at, const PackedRun& run, Displaced&& displaced);
 
   // Splice into a new heap block of fitting size and form.
   void Rebuild(size_t at, size_t removed, absl::Span<const PackedRun> added);
@@ -166,16 +187,19 @@ class PackedExtents {
   uint8_t form_ = 0;
 };
 
-template <typename Key>
+template <typename KeyType>
 template <typename Displaced>
-void PackedExtents<Key>::Replace(uint64_t first, uint64_t end, uint64_t physical,
-                                 Displaced&& displaced) {
+void PackedExtents<KeyType>::Replace(uint64_t first, uint64_t end, uint64_t physical,
+                                     Displaced&& displaced) {
   const size_t begin = FirstEndingAfter(first);
+  if (physical != kUnmapped && WritesOn(begin, {first, physical, end - first}, displaced))
+    return;
+  const Columns c = columns();
   size_t at = begin;
   PackedRun left, right;  // what is left of extents that reach beyond
   for (; at < size_; ++at) {
-    const PackedRun run = At(at);
-    if (run.key >= end) break;
+    if (c.Key(at) >= end) break;
+    const PackedRun run = c.At(at);
     if (run.key < first) left = {run.key, run.physical, first - run.key};
     if (run.end() > end) right = {end, run.physical + (end - run.key), run.end() - end};
     const uint64_t from = std::max(run.key, first);
@@ -188,10 +212,10 @@ void PackedExtents<Key>::Replace(uint64_t first, uint64_t end, uint64_t physical
   if (left.count != 0) added[n++] = left;
   if (physical != kUnmapped) {
     PackedRun run{first, physical, end - first};
-    if (left.count == 0 && begin > 0 && At(begin - 1).Meets(run)) {
-      added[n++] = At(--removed_from);
+    if (left.count == 0 && begin > 0 && c.At(begin - 1).Meets(run)) {
+      added[n++] = c.At(--removed_from);
     }
-    if (right.count == 0 && at < size_ && run.Meets(At(at))) right = At(removed_to++);
+    if (right.count == 0 && at < size_ && run.Meets(c.At(at))) right = c.At(removed_to++);
     if (n > 0 && added[n - 1].Meets(run)) {
       added[n - 1].count += run.count;
     } else {
@@ -208,9 +232,28 @@ void PackedExtents<Key>::Replace(uint64_t first, uint64_t end, uint64_t physical
   Splice(removed_from, removed_to - removed_from, {added, n});
 }
 
-template <typename Key>
-void PackedExtents<Key>::Splice(size_t at, size_t removed,
-                                absl::Span<const PackedRun> added) {
+template <typename KeyType>
+template <typename Displaced>
+bool PackedExtents<KeyType>::WritesOn(size_t at, const PackedRun& run,
+                                      Displaced&& displaced) {
+  const Columns c = columns();
+  if (at == 0 || at == size_ || c.Key(at) != run.key) return false;
+  PackedRun before = c.At(at - 1), after = c.At(at);
+  if (!before.Meets(run) || after.count <= run.count) return false;
+  const PackedRun head{after.key, after.physical, run.count};
+  before.count += run.count;
+  after = {run.end(), after.physical + run.count, after.count - run.count};
+  if (before.Meets(after) || ((FormOf(before) | FormOf(after)) & ~form_) != 0)
+    return false;
+  displaced(head);
+  c.Set(at - 1, before);
+  c.Set(at, after);
+  return true;
+}
+
+template <typename KeyType>
+void PackedExtents<KeyType>::Splice(size_t at, size_t removed,
+                                    absl::Span<const PackedRun> added) {
   const size_t size = size_ - removed + added.size();
   uint8_t needed = 0;
   for (const PackedRun& run : added) needed |= FormOf(run);
@@ -219,35 +262,36 @@ void PackedExtents<Key>::Splice(size_t at, size_t removed,
     return;
   }
   if (added.size() != removed) Shift(at + removed, at + added.size());
-  for (size_t i = 0; i < added.size(); ++i) Set(at + i, added[i]);
+  for (size_t i = 0; i < added.size(); ++i) columns().Set(at + i, added[i]);
   size_ = static_cast<uint16_t>(size);
 }
 
-template <typename Key>
-void PackedExtents<Key>::Rebuild(size_t at, size_t removed,
-                                 absl::Span<const PackedRun> added) {
+template <typename KeyType>
+void PackedExtents<KeyType>::Rebuild(size_t at, size_t removed,
+                                     absl::Span<const PackedRun> added) {
   const size_t size = size_ - removed + added.size();
   GLEANER_CHECK(size <= kMaxSize);
-  PackedExtents to;
-  for (const PackedRun& run : added) to.form_ |= FormOf(run);
+  const Columns from = columns();
+  PackedExtents rebuilt;
+  for (const PackedRun& run : added) rebuilt.form_ |= FormOf(run);
   for (size_t i = 0; i < size_; ++i)
-    if (i < at || i >= at + removed) to.form_ |= FormOf(At(i));
-  // An eighth more than now, so that an extent moves about eight times as its array
-  // grows.
-  to.capacity_ = static_cast<uint16_t>(std::min(size + size / 8 + 1, kMaxSize));
-  to.size_ = static_cast<uint16_t>(size);
+    if (i < at || i >= at + removed) rebuilt.form_ |= FormOf(from.At(i));
   if (size > 0) {
-    to.data_ = static_cast<uint8_t*>(std::malloc(to.capacity_ * RunBytes(to.form_)));
-    GLEANER_CHECK(to.data_ != nullptr);
-    for (size_t i = 0; i < at; ++i) to.Set(i, At(i));
+    // An eighth more than now, so that an extent moves about eight times as its array
+    // grows.
+    rebuilt.capacity_ = static_cast<uint16_t>(std::min(size + size / 8 + 1, kMaxSize));
+    rebuilt.size_ = static_cast<uint16_t>(size);
+    const size_t bytes = rebuilt.capacity_ * RunBytes(rebuilt.form_);
+    rebuilt.data_ = static_cast<uint8_t*>(std::malloc(bytes));
+    GLEANER_CHECK(rebuilt.data_ != nullptr);
+    const Columns to = rebuilt.columns();
+    for (size_t i = 0; i < at; ++i) to.Set(i, from.At(i));
     for (size_t i = 0; i < added.size(); ++i) to.Set(at + i, added[i]);
     for (size_t i = at + removed; i < size_; ++i)
-      to.Set(i - removed + added.size(), At(i));
-  } else {
-    to.capacity_ = 0;
+      to.Set(i - removed + added.size(), from.At(i));
   }
   Free();
-  *this = to;
+  *this = rebuilt;
 }
 
 }  // namespace gleaner

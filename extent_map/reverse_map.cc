@@ -25,7 +25,7 @@ void RamReverseMap::SetWide(PhysicalBlock block, Lba lba) {
     }
     wide_.resize(narrow_.size());
     for (uint64_t i = 0; i < narrow_.size(); ++i) wide_[i] = GetNarrow(i).value();
-    std::vector<uint32_t>().swap(narrow_);
+    Vector<uint32_t>().swap(narrow_);
   }
   wide_[block.value()] = lba.value();
 }

@@ -20,7 +20,9 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "base/check.h"
+#include "base/huge_pages.h"
 #include "base/types.h"
+#include "extent_map/extent.h"
 
 namespace gleaner {
 
@@ -46,7 +48,7 @@ class RamReverseMap final : public ReverseMap {
   // Preconditions of both: the block is below size().
   void Set(PhysicalBlock block, Lba lba) {
     GLEANER_DCHECK(block.value() < size().value());
-    if (lba.value() < kNarrowInvalid && wide_.empty()) [[likely]] {
+    if (lba.value() < kNarrowInvalid && !narrow_.empty()) [[likely]] {
       narrow_[block.value()] = static_cast<uint32_t>(lba.value());
     } else {
       SetWide(block, lba);
@@ -57,6 +59,15 @@ class RamReverseMap final : public ReverseMap {
     if (!wide_.empty()) [[unlikely]]
       return Lba(wide_[block.value()]);
     return GetNarrow(block.value());
+  }
+
+  // Calls visit(Extent) for each maximal run of consecutive lbas in `range`, in its order. Every
+  // block of it must have been written.
+  template <typename Visit>
+  void ForEachExtent(PhysicalRange range, Visit&& visit) const {
+    GLEANER_DCHECK(range.end().value() <= size().value());
+    wide_.empty() ? VisitExtents(narrow_.data(), range, visit)
+                  : VisitExtents(wide_.data(), range, visit);
   }
 
   BlockCount size() const {
@@ -78,9 +89,23 @@ class RamReverseMap final : public ReverseMap {
   }
   void SetWide(PhysicalBlock block, Lba lba);
 
+  template <typename Entry, typename Visit>
+  static void VisitExtents(const Entry* lbas, PhysicalRange range, Visit&& visit) {
+    const uint64_t end = range.end().value();
+    for (uint64_t at = range.start.value(); at < end;) {
+      const uint64_t first = at;
+      const uint64_t lba = lbas[first];
+      do ++at;
+      while (at < end && lbas[at] == lba + (at - first));
+      visit(Extent{Lba(lba), PhysicalBlock(first), BlockCount(at - first)});
+    }
+  }
+
+  template <typename T>
+  using Vector = std::vector<T, HugePageAllocator<T>>;
   // Exactly one of the two is in use.
-  std::vector<uint32_t> narrow_;
-  std::vector<uint64_t> wide_;
+  Vector<uint32_t> narrow_;
+  Vector<uint64_t> wide_;
 };
 
 }  // namespace gleaner

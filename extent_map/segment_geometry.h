@@ -1,5 +1,4 @@
-// Where segments lie in physical blocks: segment s holds blocks [s * size, (s + 1) *
-// size).
+// Where segments lie in physical blocks: segment s is the range of `size` from s * size.
 //
 //   SegmentGeometry geometry(BlockCount(512));
 //   geometry.segment_of(PhysicalBlock(1030));  // segment(2)

@@ -16,20 +16,6 @@ void SegmentLiveness::Grow(uint32_t segments) {
   live_.resize(segments);
 }
 
-void SegmentLiveness::MarkLive(PhysicalRange range) {
-  geometry_.ForEachSegment(range, [this](SegmentId segment, PhysicalRange part) {
-    Flip(segment, part, 0);
-    live_[segment.value()] += static_cast<uint32_t>(part.count.value());
-  });
-}
-
-void SegmentLiveness::MarkStale(PhysicalRange range) {
-  geometry_.ForEachSegment(range, [this](SegmentId segment, PhysicalRange part) {
-    Flip(segment, part, ~uint64_t{0});
-    live_[segment.value()] -= static_cast<uint32_t>(part.count.value());
-  });
-}
-
 void SegmentLiveness::Flip(SegmentId segment, PhysicalRange part, uint64_t was) {
   GLEANER_CHECK(segment.value() < live_.size());
   uint64_t* words = words_.data() + segment.value() * words_per_segment_;

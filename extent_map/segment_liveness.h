@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/huge_pages.h"
 #include "base/types.h"
 #include "extent_map/segment_geometry.h"
 
@@ -52,10 +53,35 @@ class SegmentLiveness {
     return bit.segment;
   }
 
-  // A range, which may span segments: SegmentGeometry::ForEachSegment says which ones
-  // changed.
-  void MarkLive(PhysicalRange range);
-  void MarkStale(PhysicalRange range);
+  // A range, which may span segments. Calls changed(SegmentId, uint32_t blocks) for each of them.
+  template <typename Changed>
+  void MarkLive(PhysicalRange range, Changed&& changed) {
+    geometry_.ForEachSegment(range, [&](SegmentId segment, PhysicalRange part) {
+      const auto n = static_cast<uint32_t>(part.count.value());
+      Flip(segment, part, 0);
+      live_[segment.value()] += n;
+      changed(segment, n);
+    });
+  }
+  template <typename Changed>
+  void MarkStale(PhysicalRange range, Changed&& changed) {
+    geometry_.ForEachSegment(range, [&](SegmentId segment, PhysicalRange part) {
+      const auto n = static_cast<uint32_t>(part.count.value());
+      Flip(segment, part, ~uint64_t{0});
+      live_[segment.value()] -= n;
+      changed(segment, n);
+    });
+  }
+  // Those of the 64 blocks from `start` whose bit is set in `mask`, the lowest being start's. For
+  // blocks that come in rising order, but in short runs.
+  template <typename Changed>
+  void MarkStale(PhysicalBlock start, uint64_t mask, Changed&& changed);
+  void MarkLive(PhysicalRange range) {
+    MarkLive(range, [](SegmentId, uint32_t) {});
+  }
+  void MarkStale(PhysicalRange range) {
+    MarkStale(range, [](SegmentId, uint32_t) {});
+  }
 
   // Makes every block of the segment stale, whatever it was.
   void Clear(SegmentId segment);
@@ -63,6 +89,13 @@ class SegmentLiveness {
   bool IsLive(PhysicalBlock block) const {
     const Bit bit = BitOf(block);
     return (words_[bit.word] & bit.mask) != 0;
+  }
+  // Starts loading what MarkStale of this block will touch; returns its segment.
+  SegmentId Prefetch(PhysicalBlock block) const {
+    const Bit bit = BitOf(block);
+    __builtin_prefetch(&words_[bit.word]);
+    __builtin_prefetch(&live_[bit.segment.value()]);
+    return bit.segment;
   }
   BlockCount live_blocks(SegmentId segment) const {
     return BlockCount(live_[segment.value()]);
@@ -96,9 +129,36 @@ class SegmentLiveness {
 
   SegmentGeometry geometry_;
   uint64_t words_per_segment_;
-  std::vector<uint64_t> words_;  // words_per_segment_ for each segment
-  std::vector<uint32_t> live_;   // by segment
+  std::vector<uint64_t, HugePageAllocator<uint64_t>>
+      words_;                   // words_per_segment_ for each segment
+  std::vector<uint32_t> live_;  // by segment
 };
+
+template <typename Changed>
+void SegmentLiveness::MarkStale(PhysicalBlock start, uint64_t mask, Changed&& changed) {
+  while (mask != 0) {
+    const SegmentId segment = geometry_.segment_of(start);
+    GLEANER_CHECK(segment.value() < live_.size());
+    const uint64_t at = geometry_.offset_of(start).value();
+    const uint64_t left = geometry_.segment_blocks().value() - at;
+    const uint64_t here = left < 64 ? mask & ((uint64_t{1} << left) - 1) : mask;
+    uint64_t* word = words_.data() + segment.value() * words_per_segment_ + at / 64;
+    const uint64_t low = here << (at % 64);
+    const uint64_t high = at % 64 == 0 ? 0 : here >> (64 - at % 64);
+    GLEANER_CHECK((word[0] & low) == low);
+    word[0] ^= low;
+    if (high != 0) {
+      GLEANER_CHECK((word[1] & high) == high);
+      word[1] ^= high;
+    }
+    const auto n = static_cast<uint32_t>(std::popcount(here));
+    live_[segment.value()] -= n;
+    if (n != 0) changed(segment, n);
+    if (left >= 64) return;
+    mask >>= left;
+    start += BlockCount(left);
+  }
+}
 
 template <typename Visitor>
 void SegmentLiveness::ForEachLiveRun(SegmentId segment, Visitor&& visit) const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "extent_map/extent.h"
 #include "tests/testing/status_matchers.h"
 
 namespace gleaner {
@@ -58,6 +59,23 @@ TEST(RamReverseMapTest, Grows) {
   map.Grow(BlockCount(4));
   EXPECT_EQ(GetAll(map, 0, 4),
             (std::vector{Lba(uint64_t{1} << 40), Lba(5), Lba(), Lba()}));
+}
+
+TEST(RamReverseMapTest, VisitsRunsOfConsecutiveLbas) {
+  RamReverseMap map(BlockCount(6));
+  const uint64_t high = uint64_t{1} << 40;
+  for (const uint64_t base : {uint64_t{7}, high}) {  // entries of 4 bytes, then of 8
+    const uint64_t lbas[] = {base, base + 1, base + 2, base, base + 9, base + 10};
+    for (uint64_t i = 0; i < 6; ++i) map.Set(PhysicalBlock(i), Lba(lbas[i]));
+    std::vector<Extent> seen;
+    map.ForEachExtent({PhysicalBlock(1), BlockCount(5)},
+                      [&](const Extent& e) { seen.push_back(e); });
+    EXPECT_EQ(seen, (std::vector<Extent>{
+                        {Lba(base + 1), PhysicalBlock(1), BlockCount(2)},
+                        {Lba(base), PhysicalBlock(3), BlockCount(1)},
+                        {Lba(base + 9), PhysicalBlock(4), BlockCount(2)},
+                    }));
+  }
 }
 
 TEST(RamReverseMapTest, RefusesWhatIsPastTheEnd) {
