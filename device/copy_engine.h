@@ -65,7 +65,7 @@ struct CopyEngineOptions {
   uint64_t chunk_bytes = 512 << 10;
   // Emulation's reads in flight, per source device. Raising it raises the latency of
   // others.
-  int queue_depth = 64;
+  int queue_depth = 128;
   // Copy commands in flight. Raising it raises the latency of others.
   int copy_depth = 8;
 };

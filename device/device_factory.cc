@@ -249,7 +249,7 @@ absl::StatusOr<uint64_t> ParseSize(absl::string_view text) {
   if (value == 0) return absl::InvalidArgumentError("a size of zero");
   if (value > kMaxBytes >> shift) {
     return absl::InvalidArgumentError(
-        absl::StrCat(text, " bytes is more than there can be"));
+        absl::StrCat(text, " is more than a device can have"));
   }
   return value << shift;
 }

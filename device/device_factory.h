@@ -60,13 +60,13 @@ absl::Span<const DeviceBackend> DeviceBackends();
 // Takes a SPEC apart without touching any device. InvalidArgument: an unknown backend or
 // key (the message names the nearest known one), a key given twice, a value or argument
 // missing.
-absl::StatusOr<DeviceSpec> ParseSpec(absl::string_view spec);
+absl::StatusOr<DeviceSpec> ParseSpec(absl::string_view text);
 
 // Opens the device. InvalidArgument also for a value that is zero or absurd; NotFound: no
 // such file; FailedPrecondition: in use elsewhere, holding foreign data, or not of the
 // size asked for; PermissionDenied. Nothing is written to the device, and an existing
 // file is left as it is.
-absl::StatusOr<std::unique_ptr<Device>> OpenDevice(absl::string_view spec,
+absl::StatusOr<std::unique_ptr<Device>> OpenDevice(absl::string_view text,
                                                    const OpenOptions& options = {});
 
 // A size in bytes: digits, then nothing or K, M, G or T (powers of 1024). InvalidArgument

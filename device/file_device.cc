@@ -23,8 +23,8 @@ namespace {
 constexpr uint32_t kDefaultBlockBytes = 4096;
 constexpr uint64_t kMaxTransferBytes = 1 << 20;
 
-// Owns a file descriptor, and the file itself until it is kept: a file that could not be
-// set up is not left behind.
+// Owns a file descriptor, and a file that it created until that is kept: one that could not
+// be set up, or was never written, is not left behind.
 class OpenedFile {
  public:
   OpenedFile(int fd, FileKind kind) : fd_(fd), kind_(kind) {}
@@ -53,6 +53,10 @@ class FileDevice : public Device {
  public:
   FileDevice(std::string name, Access access, const Geometry& geometry, OpenedFile file)
       : Device(std::move(name), access, geometry, CopyLimits()), file_(std::move(file)) {}
+  ~FileDevice() override {
+    const DeviceCounters c = counters();
+    if (c.writes + c.write_zeroes + c.deallocates > 0) file_.Keep();
+  }
 
  protected:
   absl::StatusOr<std::unique_ptr<IoQueue>> DoOpenQueue(int depth) override {
@@ -60,7 +64,7 @@ class FileDevice : public Device {
   }
 
  private:
-  const OpenedFile file_;
+  OpenedFile file_;
 };
 
 absl::Status InUse(const std::string& path, absl::string_view how) {
@@ -218,7 +222,6 @@ absl::StatusOr<std::unique_ptr<Device>> OpenFileDevice(const std::string& path,
   geometry.max_transfer = DeviceBlockCount(kMaxTransferBytes / block_bytes);
   geometry.buffer_alignment = BufferAlignment(file.fd(), block_bytes);
   geometry.volatile_write_cache = true;
-  file.Keep();
   return std::make_unique<FileDevice>(absl::StrCat("file:", path), options.access,
                                       geometry, std::move(file));
 }

@@ -22,8 +22,9 @@ namespace gleaner {
 
 struct FileDeviceOptions {
   Access access = Access::kReadWrite;
-  // Zero: the file must exist. Else a missing file is created, sparse, with this size; an
-  // existing one must have exactly this size.
+  // Zero: the file must exist. Else a missing file is created, sparse, with this size, and
+  // removed again with the device if no write to it succeeded; an existing one must have
+  // exactly this size.
   uint64_t create_bytes = 0;
   // Device block: a power of two, 512 to 65536. Zero: 4096 for a regular file, the
   // logical block of a block device. What is left at the end of the file is not used.

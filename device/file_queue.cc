@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
@@ -189,10 +190,14 @@ void FileQueue::CompleteTransfer(uint32_t id, int result) {
 }
 
 void FileQueue::Fail(uint32_t id, int error) {
+  const OpType type = piece(id).type;
+  std::string what = absl::StrCat(device().name(), ": ", OpName(type));
+  if (type != OpType::kFlush) {
+    absl::StrAppend(&what, " at block ",
+                    transfers_[id].offset / device().geometry().block_bytes);
+  }
   OpResult result;
-  result.status = ErrnoStatus(
-      error, absl::StrCat(device().name(), ": ", OpName(piece(id).type), " at block ",
-                          transfers_[id].offset / device().geometry().block_bytes));
+  result.status = ErrnoStatus(error, what);
   --started_;
   Finish(id, result);
 }

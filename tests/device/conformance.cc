@@ -92,16 +92,23 @@ DeviceOr FileInPageCache(Access access) {
 
 std::vector<Backend> Backends() {
   return {
-      {"mem", Mem},
-      {"mem_512", Mem512},
-      {"mem_without_copy", MemWithoutCopy},
-      {"mem_volatile", MemVolatile},
-      {"mem_zoned", MemZoned},
-      {"file", File},
-      {"file_512", File512},
-      {"file_in_tmpfs", FileInTmpfs},
-      {"file_in_page_cache", FileInPageCache},
+      {.name = "mem", .open = Mem, .copies = true},
+      {.name = "mem_512", .open = Mem512, .copies = true},
+      {.name = "mem_without_copy", .open = MemWithoutCopy},
+      {.name = "mem_volatile", .open = MemVolatile, .copies = true},
+      {.name = "mem_zoned", .open = MemZoned, .copies = true, .zoned = true},
+      {.name = "file", .open = File},
+      {.name = "file_512", .open = File512},
+      {.name = "file_in_tmpfs", .open = FileInTmpfs},
+      {.name = "file_in_page_cache", .open = FileInPageCache},
   };
+}
+
+std::vector<Backend> BackendsThat(const std::function<bool(const Backend&)>& fit) {
+  std::vector<Backend> fitting;
+  for (const Backend& backend : Backends())
+    if (fit(backend)) fitting.push_back(backend);
+  return fitting;
 }
 
 }  // namespace gleaner::testing

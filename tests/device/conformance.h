@@ -24,10 +24,14 @@ struct Backend {
   // blocks with a capacity of 48, at most 3 open and 4 active. If it can copy, at most 16
   // blocks in 3 ranges of at most 8.
   std::function<absl::StatusOr<std::unique_ptr<Device>>(Access access)> open;
+  bool copies = false;
+  bool zoned = false;
 };
 
 // Every backend, in the variants that matter. A new backend is one more row here.
 std::vector<Backend> Backends();
+// Those that a suite applies to: no case is run, and skipped, on the others.
+std::vector<Backend> BackendsThat(const std::function<bool(const Backend&)>& fit);
 
 inline DeviceRange Blocks(uint64_t start, uint64_t count) {
   return {DeviceBlock(start), DeviceBlockCount(count)};
@@ -40,7 +44,11 @@ inline OpDone Ignore() {
 // A device, a queue, and buffers whose contents name their block and version.
 class DeviceConformanceTest : public ::testing::TestWithParam<Backend> {
  protected:
-  void SetUp() override { Open(Access::kReadWrite, 8); }
+  void SetUp() override {
+    Open(Access::kReadWrite, 8);
+    ASSERT_EQ(zoned(), GetParam().zoned);
+    ASSERT_EQ(device_->hardware_copy_limits().can_copy(), GetParam().copies);
+  }
 
   void Open(Access access, int depth) {
     queue_.reset();

@@ -54,11 +54,11 @@ TEST_P(CopyEngineTest, GathersScatteredRuns) {
 TEST_P(CopyEngineTest, RefusesABadJobBeforeAnythingIsSubmitted) {
   const auto device = Mem(256);
   const auto engine = Engine(*device, GetParam());
-  const auto try_runs = [&](std::vector<std::pair<DeviceRange, uint64_t>> runs) {
+  const auto try_runs = [&](const std::vector<std::pair<DeviceRange, uint64_t>>& runs) {
     CopyJob job;
     for (const auto& [from, to] : runs)
       job.runs.push_back({device.get(), from, DeviceBlock(to)});
-    const absl::Status status =
+    absl::Status status =
         engine->Start(std::move(job), [](const CopyResult&) { FAIL(); });
     EXPECT_TRUE(engine->idle());
     return status;

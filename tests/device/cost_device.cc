@@ -1,7 +1,7 @@
 #include "tests/device/cost_device.h"
 
 #include <algorithm>
-#include <cstring>
+#include <deque>
 #include <utility>
 
 namespace gleaner::testing {
@@ -75,18 +75,6 @@ class CostQueue : public IoQueue {
     if (piece.type == OpType::kCopy) --d.copies_in_flight_;
     OpResult result;
     if (d.outcome_) result = d.outcome_({piece.type, piece.range, piece.sources.size()});
-    const size_t block_bytes = d.geometry().block_bytes;
-    char* at = d.data_.data() + piece.range.start.value() * block_bytes;
-    const size_t bytes = piece.range.count.value() * block_bytes;
-    if (result.status.ok()) {
-      if (piece.type == OpType::kRead) std::memcpy(piece.data, at, bytes);
-      if (piece.type == OpType::kWrite) std::memcpy(at, piece.data, bytes);
-      for (const DeviceRange& source : piece.sources) {
-        const size_t n = source.count.value() * block_bytes;
-        std::memcpy(at, d.data_.data() + source.start.value() * block_bytes, n);
-        at += n;
-      }
-    }
     Finish(id, result);
   }
 
@@ -97,8 +85,7 @@ class CostQueue : public IoQueue {
 CostDevice::CostDevice(ManualClock* clock, DeviceBlockCount capacity,
                        const CopyLimits& limits)
     : Device("costly", Access::kReadWrite, GeometryOf(capacity), limits),
-      clock_(*clock),
-      data_(capacity.value() * geometry().block_bytes, '\0') {}
+      clock_(*clock) {}
 
 absl::StatusOr<std::unique_ptr<IoQueue>> CostDevice::DoOpenQueue(int depth) {
   return std::make_unique<CostQueue>(this, depth);

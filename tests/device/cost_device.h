@@ -10,11 +10,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "absl/time/time.h"
 #include "base/clock.h"
@@ -64,7 +61,6 @@ class CostDevice : public Device {
   ManualClock& clock_;
   Costs costs_;
   std::function<OpResult(const Seen&)> outcome_;
-  std::string data_;
   absl::Duration busy_until_;
   int writes_in_flight_ = 0;
   int copies_in_flight_ = 0;

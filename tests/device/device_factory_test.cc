@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "device/aligned_buffer.h"
+#include "device/blocking_io.h"
 #include "device/marker.h"
 #include "tests/testing/status_matchers.h"
 
@@ -44,7 +46,7 @@ TEST(ParseSizeTest, RefusesTheRest) {
   EXPECT_THAT(ParseSize("0"), StatusIs(kInvalid, HasSubstr("zero")));
   EXPECT_THAT(ParseSize("0G"), StatusIs(kInvalid, HasSubstr("zero")));
   EXPECT_THAT(ParseSize("8388608T"),
-              StatusIs(kInvalid, HasSubstr("more than there can be")));
+              StatusIs(kInvalid, HasSubstr("more than a device can have")));
   EXPECT_THAT(ParseSize("99999999999999999999"), StatusIs(kInvalid));
 }
 
@@ -168,6 +170,10 @@ TEST_F(OpenFileTest, CreatesAndReopens) {
     ASSERT_OK_AND_ASSIGN(const auto device, OpenDevice(Spec(",size=1M,block=512")));
     EXPECT_EQ(device->geometry().block_bytes, 512u);
     EXPECT_EQ(device->geometry().capacity, DeviceBlockCount(2048));
+    const AlignedBuffer zeroes(512);  // one that was never written would go again
+    EXPECT_THAT(
+        WriteBlocks(*device, {DeviceBlock(0), DeviceBlockCount(1)}, zeroes.data()),
+        IsOk());
   }
   EXPECT_THAT(OpenDevice(Spec(",size=2M")),
               StatusIs(absl::StatusCode::kFailedPrecondition,

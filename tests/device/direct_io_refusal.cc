@@ -14,16 +14,16 @@ int refusals = 0;
 }  // namespace
 
 // Instead of the C library's.
-extern "C" int fcntl(int fd, int command, ...) {
+extern "C" int fcntl(int fd, int cmd, ...) {
   va_list arguments;
-  va_start(arguments, command);
+  va_start(arguments, cmd);
   const long argument = va_arg(arguments, long);
   va_end(arguments);
-  if (refusals > 0 && command == F_SETFL && (argument & O_DIRECT) != 0) {
+  if (refusals > 0 && cmd == F_SETFL && (argument & O_DIRECT) != 0) {
     errno = EINVAL;
     return -1;
   }
-  return static_cast<int>(syscall(SYS_fcntl, fd, command, argument));
+  return static_cast<int>(syscall(SYS_fcntl, fd, cmd, argument));
 }
 
 namespace gleaner::testing {

@@ -120,6 +120,20 @@ TEST_F(FileDeviceTest, AnExistingFileOfAnotherSizeIsLeftAlone) {
   EXPECT_THAT(OpenFileDevice(path_, Create(8192)), IsOk());
 }
 
+TEST_F(FileDeviceTest, ACreatedFileThatWasNeverWrittenIsNotLeftBehind) {
+  ASSERT_OK_AND_ASSIGN(device_, OpenFileDevice(path_, Create(1 << 20)));
+  AlignedBuffer data(4096);
+  ASSERT_THAT(ReadBlocks(*device_, Blocks(0, 1), data.data()), IsOk());
+  EXPECT_EQ(FileBytes(), 1 << 20);
+  device_.reset();
+  EXPECT_EQ(FileBytes(), -1);
+
+  MakeFile(1 << 20);  // not created here: it stays
+  ASSERT_OK_AND_ASSIGN(device_, OpenFileDevice(path_, Create(1 << 20)));
+  device_.reset();
+  EXPECT_EQ(FileBytes(), 1 << 20);
+}
+
 TEST_F(FileDeviceTest, AFileThatCannotBeMadeIsNotLeftBehind) {
   EXPECT_THAT(OpenFileDevice(path_, Create(uint64_t{1} << 62)),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr(path_)));
@@ -151,7 +165,8 @@ TEST_F(FileDeviceTest, RefusesWhatIsNoDevice) {
 }
 
 TEST_F(FileDeviceTest, OnlyOneWriterAtATime) {
-  ASSERT_OK_AND_ASSIGN(device_, OpenFileDevice(path_, Create(1 << 20)));
+  MakeFile(1 << 20);
+  ASSERT_OK_AND_ASSIGN(device_, OpenFileDevice(path_, {}));
   EXPECT_THAT(OpenFileDevice(path_, {}),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("in use")));
   EXPECT_THAT(OpenFileDevice(path_, ReadOnly()), IsOk());
@@ -222,6 +237,7 @@ TEST_F(FileDeviceTest, AFullFileSystemAndAReadOnlyOne) {
   if (!MountSmallTmpfs(directory_)) GTEST_SKIP() << "mounting is not permitted";
   ASSERT_OK_AND_ASSIGN(device_, OpenFileDevice(path_, Create(1 << 20)));
   AlignedBuffer data(64 * 4096);
+  ASSERT_THAT(WriteBlocks(*device_, Blocks(0, 1), data.data()), IsOk());
   EXPECT_THAT(WriteBlocks(*device_, Blocks(8, 64), data.data()),
               StatusIs(absl::StatusCode::kResourceExhausted,
                        AllOf(HasSubstr(path_), HasSubstr("write at block"))));

@@ -32,8 +32,10 @@ class ZoneConformanceTest : public DeviceConformanceTest {
   }
 };
 
-TEST_P(ZoneConformanceTest, WithoutZonesThereAreNoZoneOperations) {
-  if (zoned()) GTEST_SKIP() << "zoned";
+class NoZoneConformanceTest : public DeviceConformanceTest {};
+class ZoneCopyConformanceTest : public ZoneConformanceTest {};
+
+TEST_P(NoZoneConformanceTest, WithoutZonesThereAreNoZoneOperations) {
   AlignedBuffer buffer = Buffer(1);
   const auto unimplemented =
       StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("not zoned"));
@@ -48,7 +50,6 @@ TEST_P(ZoneConformanceTest, WithoutZonesThereAreNoZoneOperations) {
 }
 
 TEST_P(ZoneConformanceTest, ZonesAreReported) {
-  if (!zoned()) GTEST_SKIP() << "not zoned";
   EXPECT_EQ(geometry().zone_size, DeviceBlockCount(64));
   EXPECT_EQ(geometry().zone_capacity, DeviceBlockCount(48));
   WriteStamped(Blocks(64, 5), 1);
@@ -67,7 +68,6 @@ TEST_P(ZoneConformanceTest, ZonesAreReported) {
 }
 
 TEST_P(ZoneConformanceTest, WritesGoToTheWritePointer) {
-  if (!zoned()) GTEST_SKIP() << "not zoned";
   EXPECT_THAT(Write(Blocks(1, 1)).status,
               StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(Write(Blocks(0, 2)).status, IsOk());
@@ -82,7 +82,6 @@ TEST_P(ZoneConformanceTest, WritesGoToTheWritePointer) {
 }
 
 TEST_P(ZoneConformanceTest, AZoneIsFullAtItsCapacity) {
-  if (!zoned()) GTEST_SKIP() << "not zoned";
   EXPECT_THAT(Write(Blocks(0, 49)).status, StatusIs(absl::StatusCode::kOutOfRange));
   EXPECT_THAT(Write(Blocks(48, 1)).status, StatusIs(absl::StatusCode::kOutOfRange));
   EXPECT_THAT(Write(Blocks(0, 48)).status, IsOk());
@@ -97,7 +96,6 @@ TEST_P(ZoneConformanceTest, AZoneIsFullAtItsCapacity) {
 }
 
 TEST_P(ZoneConformanceTest, ReadsCrossZones) {
-  if (!zoned()) GTEST_SKIP() << "not zoned";
   WriteStamped(Blocks(0, 48), 1);
   WriteStamped(Blocks(64, 3), 1);
   AlignedBuffer data = Buffer(67);
@@ -109,7 +107,6 @@ TEST_P(ZoneConformanceTest, ReadsCrossZones) {
 }
 
 TEST_P(ZoneConformanceTest, AppendsInFlightTogetherSayWhereTheyWent) {
-  if (!zoned()) GTEST_SKIP() << "not zoned";
   std::vector<AlignedBuffer> data;
   std::vector<DeviceBlock> at(4);
   for (uint64_t i = 0; i < 4; ++i) data.push_back(Stamped(Blocks(i, 2), 7));
@@ -132,7 +129,6 @@ TEST_P(ZoneConformanceTest, AppendsInFlightTogetherSayWhereTheyWent) {
 }
 
 TEST_P(ZoneConformanceTest, AppendsAreLimited) {
-  if (!zoned()) GTEST_SKIP() << "not zoned";
   AlignedBuffer data = Buffer(64);
   const auto append = [&](uint64_t zone, uint64_t count) {
     return queue_->Append(DeviceBlock(zone), DeviceBlockCount(count), data.data(), {},
@@ -145,7 +141,6 @@ TEST_P(ZoneConformanceTest, AppendsAreLimited) {
 }
 
 TEST_P(ZoneConformanceTest, OneWriteInFlightPerZone) {
-  if (!zoned()) GTEST_SKIP() << "not zoned";
   AlignedBuffer data = Buffer(1);
   std::vector<absl::Status> results(3);
   const auto submit = [&](uint64_t block, size_t i) {
@@ -166,7 +161,6 @@ TEST_P(ZoneConformanceTest, OneWriteInFlightPerZone) {
 }
 
 TEST_P(ZoneConformanceTest, AWriteInADestroyedQueueFreesItsZone) {
-  if (!zoned()) GTEST_SKIP() << "not zoned";
   AlignedBuffer data = Buffer(1);
   ASSERT_THAT(queue_->Write(Blocks(0, 1), data.data(), {}, Ignore()), IsOk());
   OpenQueue(4);
@@ -175,7 +169,6 @@ TEST_P(ZoneConformanceTest, AWriteInADestroyedQueueFreesItsZone) {
 }
 
 TEST_P(ZoneConformanceTest, OpenAndActiveZonesAreLimited) {
-  if (!zoned()) GTEST_SKIP() << "not zoned";
   ASSERT_EQ(geometry().max_open_zones, 3u);
   ASSERT_EQ(geometry().max_active_zones, 4u);
   const auto refused = StatusIs(absl::StatusCode::kFailedPrecondition);
@@ -195,7 +188,6 @@ TEST_P(ZoneConformanceTest, OpenAndActiveZonesAreLimited) {
 }
 
 TEST_P(ZoneConformanceTest, AClosedZoneReopensAndAnEmptyOneCloses) {
-  if (!zoned()) GTEST_SKIP() << "not zoned";
   EXPECT_THAT(ZoneOp(&IoQueue::ZoneClose, 0),
               StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(ZoneOp(&IoQueue::ZoneOpen, 0), IsOk());
@@ -211,7 +203,6 @@ TEST_P(ZoneConformanceTest, AClosedZoneReopensAndAnEmptyOneCloses) {
 }
 
 TEST_P(ZoneConformanceTest, FinishFillsAndResetEmpties) {
-  if (!zoned()) GTEST_SKIP() << "not zoned";
   EXPECT_THAT(Write(Blocks(0, 5)).status, IsOk());
   EXPECT_THAT(ZoneOp(&IoQueue::ZoneFinish, 0), IsOk());
   EXPECT_EQ(Zone(0).state, ZoneState::kFull);
@@ -224,9 +215,7 @@ TEST_P(ZoneConformanceTest, FinishFillsAndResetEmpties) {
   EXPECT_THAT(Write(Blocks(0, 1)).status, IsOk());
 }
 
-TEST_P(ZoneConformanceTest, CopyGoesToTheWritePointer) {
-  if (!zoned() || !device_->copy_limits().can_copy())
-    GTEST_SKIP() << "no zones or no Copy";
+TEST_P(ZoneCopyConformanceTest, CopyGoesToTheWritePointer) {
   EXPECT_THAT(Write(Blocks(0, 48)).status, IsOk());
   EXPECT_THAT(Copy({Blocks(4, 2)}, 65).status,
               StatusIs(absl::StatusCode::kFailedPrecondition));
@@ -238,7 +227,20 @@ TEST_P(ZoneConformanceTest, CopyGoesToTheWritePointer) {
               StatusIs(absl::StatusCode::kOutOfRange));
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, ZoneConformanceTest, ::testing::ValuesIn(Backends()),
+INSTANTIATE_TEST_SUITE_P(Backends, ZoneConformanceTest,
+                         ::testing::ValuesIn(BackendsThat([](const Backend& b) {
+                           return b.zoned;
+                         })),
+                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Backends, NoZoneConformanceTest,
+                         ::testing::ValuesIn(BackendsThat([](const Backend& b) {
+                           return !b.zoned;
+                         })),
+                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Backends, ZoneCopyConformanceTest,
+                         ::testing::ValuesIn(BackendsThat([](const Backend& b) {
+                           return b.zoned && b.copies;
+                         })),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace
