@@ -64,6 +64,11 @@ class CandidateIndex {
     nonempty_[bucket >> 6] &= ~(uint64_t{1} << (bucket & 63));
   }
 
+  // Starts loading what Move(slot, bucket, bucket - 1) will touch.
+  void Prefetch(uint32_t slot, uint32_t bucket) const {
+    __builtin_prefetch(&base_[0][size_t{slot >> 6} * buckets_ + bucket]);
+  }
+
   void Move(uint32_t slot, uint32_t from, uint32_t to) {
     Erase(slot, from);
     Insert(slot, to);
@@ -84,8 +89,30 @@ class CandidateIndex {
     return position;
   }
 
-  // The lowest slot of the bucket above `slot`, kNone if there is none.
-  uint32_t Next(uint32_t bucket, uint32_t slot) const;
+  // Calls visit(slot) for the `at_most` (at least one) lowest slots of the bucket, in order.
+  template <typename Visit>
+  void ForEachLowest(uint32_t bucket, uint32_t at_most, Visit visit) const {
+    uint64_t words[kMaxDepth];  // bits not yet followed, on the path from the top
+    uint32_t groups[kMaxDepth];
+    size_t level = depth_ - 1;
+    words[level] = WordAt(level, 0, bucket);
+    groups[level] = 0;
+    for (;;) {
+      while (words[level] == 0)
+        if (++level == depth_) return;
+      const uint32_t position =
+          groups[level] << 6 | static_cast<uint32_t>(std::countr_zero(words[level]));
+      words[level] &= words[level] - 1;
+      if (level > 0) {
+        --level;
+        words[level] = WordAt(level, position, bucket);
+        groups[level] = position;
+      } else {
+        visit(position);
+        if (--at_most == 0) return;
+      }
+    }
+  }
 
   // Removes everything and changes the number of slots.
   void Reset(uint32_t slots);
@@ -93,6 +120,8 @@ class CandidateIndex {
   uint64_t memory_bytes() const;
 
  private:
+  static constexpr size_t kMaxDepth = 6;  // 64^6 slots are more than there can be
+
   uint64_t& WordAt(size_t level, uint32_t group, uint32_t bucket) {
     return base_[level][size_t{group} * buckets_ + bucket];
   }
@@ -116,8 +145,8 @@ class CandidateIndex {
   // levels_[0] has a bit per slot; a bit of level k + 1 says that a word of level k is not zero.
   // The highest level has one word per bucket.
   std::vector<std::vector<uint64_t>> levels_;
-  // The same without the detour: 64^6 slots are more than there can be.
-  uint64_t* base_[6] = {};
+  // The same without the detour.
+  uint64_t* base_[kMaxDepth] = {};
   size_t depth_ = 0;
   std::vector<uint64_t> nonempty_;  // a bit per bucket
 };

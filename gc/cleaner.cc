@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/status_macros.h"
@@ -44,6 +45,7 @@ Cleaner::Cleaner(const Parts& parts, const CleanerOptions& options)
 
 Cleaner::StepResult Cleaner::Step(const Goal& goal, const Budget& budget) {
   budget_used_ = 0;
+  began_in_this_step_ = false;
   for (;;) {
     if (std::optional<StepResult> result = Advance(goal, budget))
       return *std::move(result);
@@ -131,18 +133,38 @@ SegmentId Cleaner::Preview(uint64_t now_blocks) const {
 uint64_t Cleaner::SegmentsNeeded(const std::optional<ClassId>& log_class,
                                  uint64_t extra_blocks) const {
   const uint64_t capacity = parts_.table->capacity_blocks();
+  const uint64_t mixed = mixed_blocks_ + (log_class.has_value() ? 0 : extra_blocks);
   uint64_t needed = 0;
+  absl::InlinedVector<uint64_t, 16> rooms;  // left in each class, if that matters
   for (size_t i = 0; i < plans_.size(); ++i) {
     const ClassId id(static_cast<uint8_t>(i));
-    const uint64_t room = parts_.sink->RoomInOpenSegment(id).value();
+    uint64_t room = parts_.sink->RoomInOpenSegment(id).value();
     const uint64_t blocks =
         plans_[i].expected_blocks +
         (log_class.has_value() && *log_class == id ? extra_blocks : 0);
-    if (blocks > room) needed += (blocks - room + capacity - 1) / capacity;
+    if (blocks > room) {
+      const uint64_t more = (blocks - room + capacity - 1) / capacity;
+      needed += more;
+      room += more * capacity;
+    }
+    if (mixed > 0) rooms.push_back(room - blocks);
   }
-  const uint64_t mixed = mixed_blocks_ + (log_class.has_value() ? 0 : extra_blocks);
-  if (mixed > 0) needed += mixed / capacity + parts_.placement->relocation_classes();
-  return needed;
+  return needed + SegmentsForMixed(mixed, absl::MakeSpan(rooms));
+}
+
+// The most segments that blocks of unknown classes can need: the first one of a class takes a
+// block more than the class has room for, the least room first, and each further one a segment's
+// worth. To ask for one segment per class instead would find no room where there is some.
+uint64_t Cleaner::SegmentsForMixed(uint64_t blocks, absl::Span<uint64_t> rooms) const {
+  if (blocks == 0) return 0;
+  std::sort(rooms.begin(), rooms.end());
+  uint64_t needed = 0;
+  for (const uint64_t room : rooms.first(parts_.placement->relocation_classes())) {
+    if (blocks <= room) return needed;
+    blocks -= room + 1;
+    ++needed;
+  }
+  return needed + blocks / parts_.table->capacity_blocks();
 }
 
 std::optional<Cleaner::StepResult> Cleaner::StartRound(const Goal& goal,
@@ -161,9 +183,14 @@ std::optional<Cleaner::StepResult> Cleaner::StartRound(const Goal& goal,
     const bool commit_helps =
         parts_.table->released_segments() > options_.commit_segments;
     if (commit_helps) return WaitForDurable();
-    return StepResult{State::kNoRoom, {}};
+    // After a round that failed half way there may be room for the smallest only.
+    const SegmentId chosen = std::exchange(waiting_, parts_.table->FewestLiveCandidate());
+    const bool fits = TakeVictim(budget);
+    waiting_ = chosen;
+    if (!fits) return StepResult{State::kNoRoom, {}};
   }
   ++counters_.rounds;
+  began_in_this_step_ = true;
   reading_ = 0;
   phase_ = Phase::kReading;
   ReadExtents();
@@ -173,9 +200,11 @@ std::optional<Cleaner::StepResult> Cleaner::StartRound(const Goal& goal,
 // Picks one more victim, if there is room for its survivors beside those already planned.
 bool Cleaner::TakeVictim(const Budget& budget) {
   SegmentTable& table = *parts_.table;
+  const VictimPolicy* policy = &PolicyFor(budget);
   SegmentId id = std::exchange(waiting_, SegmentId());
-  if (!id.valid() || !table.IsCandidate(id))
-    id = PolicyFor(budget).Pick(table, budget.now_blocks, &random_);
+  const bool still_wanted = std::exchange(waiting_policy_, policy) == policy;
+  if (!still_wanted || !id.valid() || !table.IsCandidate(id))
+    id = policy->Pick(table, budget.now_blocks, &random_);
   if (!id.valid()) return false;
   Victim victim{id, table.info(id), std::nullopt};
   victim.log_class = parts_.placement->ForVictim(victim.info, budget.now_blocks);
@@ -218,8 +247,14 @@ std::optional<Cleaner::StepResult> Cleaner::AdvanceReading() {
     ReadExtents();
     return std::nullopt;
   }
-  if (absl::Status status = ReserveAll(); !status.ok())
-    return FailRound(std::move(status));
+  if (absl::Status status = ReserveAll(); !status.ok()) {
+    const bool no_room = absl::IsResourceExhausted(status);
+    StepResult failed = FailRound(std::move(status));
+    if (!no_room) return failed;
+    // Between two steps the user may have taken the room: other victims may still fit.
+    if (!began_in_this_step_) return std::nullopt;
+    return StepResult{State::kNoRoom, std::move(failed.status)};
+  }
   chunk_begin_ = chunk_end_ = 0;
   operation_ = {};
   phase_ = Phase::kCopying;
@@ -377,16 +412,14 @@ absl::Status Cleaner::FinishRound() {
 }
 
 Cleaner::StepResult Cleaner::FailRound(absl::Status status) {
-  const bool no_room = absl::IsResourceExhausted(status) && phase_ == Phase::kReading;
   ++counters_.aborted_rounds;
-  for (; reserved_next_ < reserved_.size(); ++reserved_next_)
-    if (!reserved_[reserved_next_].empty())
-      parts_.sink->Settle(reserved_[reserved_next_]);
+  for (; reserved_.size() > reserved_next_; reserved_.pop_back())
+    if (!reserved_.back().empty()) parts_.sink->GiveUp(reserved_.back());
   for (const Victim& victim : victims_) parts_.table->AbortCleaning(victim.id);
   victims_.clear();
   (void)FinishRound();  // resets; there are no victims left to release
   operation_ = {};
-  return {no_room ? State::kNoRoom : State::kFailed, std::move(status)};
+  return {State::kFailed, std::move(status)};
 }
 
 }  // namespace gleaner

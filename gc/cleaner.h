@@ -22,6 +22,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "base/random.h"
 #include "base/types.h"
 #include "extent_map/extent.h"
@@ -82,7 +83,7 @@ class Cleaner {
 
   struct Budget {
     uint64_t now_blocks = 0;  // user blocks written so far
-    // Copies of at most so many blocks are started; at least one extent is. Larger: longer steps.
+    // Copies of at most so many blocks are started; with 0 nothing moves. Larger: longer steps.
     uint64_t max_blocks = std::numeric_limits<uint64_t>::max();
     // Use the foreground policy from the start.
     bool foreground = false;
@@ -91,7 +92,7 @@ class Cleaner {
   enum class State {
     kGoalReached,
     kNothingToCollect,  // no candidate has a stale or unwritten block
-    kNoRoom,    // not even the smallest destination; more segments must become free first
+    kNoRoom,    // no candidate's survivors fit; more segments must become free first
     kMoreWork,  // the budget is used up
     kWaitsForExtents,  // the store is reading what is live
     kWaitsForCopy,
@@ -159,6 +160,7 @@ class Cleaner {
   bool TakeVictim(const Budget& budget);
   uint64_t SegmentsNeeded(const std::optional<ClassId>& log_class,
                           uint64_t extra_blocks) const;
+  uint64_t SegmentsForMixed(uint64_t blocks, absl::Span<uint64_t> rooms) const;
   void ReadExtents();
   void SortIntoClasses(const Victim& victim);
   absl::Status ReserveAll();
@@ -180,12 +182,14 @@ class Cleaner {
   absl::AnyInvocable<void(SegmentId, uint32_t)> victim_observer_;
 
   Phase phase_ = Phase::kIdle;
+  bool began_in_this_step_ = false;  // the round under way
   uint64_t round_now_blocks_ = 0;
   std::vector<Victim> victims_;
   // Picked, but there was no room for it in the last batch. To pick anew instead would favour
   // small victims, whatever the policy.
   SegmentId waiting_;
-  std::vector<Extent> extents_;  // of victims_[reading_], being read
+  const VictimPolicy* waiting_policy_ = nullptr;  // whose choice it is
+  std::vector<Extent> extents_;                   // of victims_[reading_], being read
   size_t reading_ = 0;
   std::vector<ClassPlan> plans_;  // by class
   uint64_t mixed_blocks_ =

@@ -4,7 +4,7 @@
 //   Mutex mu;  // guards the store and its cleaner
 //   CleanerThread thread(&mu, [&] { return StepOnce(); });  // called with mu held
 //   ...
-//   { MutexLock lock(&mu); store.Write(...); thread.Notify(); }
+//   { MutexLock lock(thread.mu()); store.Write(...); thread.Notify(); }
 //
 // Thread-safe, as the comments on the calls say.
 #pragma once
@@ -29,6 +29,10 @@ class CleanerThread {
   ~CleanerThread() ABSL_LOCKS_EXCLUDED(*mu_);
   CleanerThread(const CleanerThread&) = delete;
   CleanerThread& operator=(const CleanerThread&) = delete;
+
+  // The mutex of the constructor. To lock it under this name lets clang's analysis know that
+  // Notify may be called.
+  Mutex* mu() const ABSL_LOCK_RETURNED(mu_) { return mu_; }
 
   // There may be something to do: a further step begins after this call.
   void Notify() ABSL_EXCLUSIVE_LOCKS_REQUIRED(*mu_);

@@ -18,22 +18,30 @@ CopyPlanner::CopyPlanner(absl::Span<const Extent> survivors) : survivors_(surviv
 }
 
 void CopyPlanner::LayOver(PhysicalRange run, std::vector<Move>* moves) {
-  moves->reserve(moves->size() + survivors_.size() - next_);
+  const size_t before = moves->size();
+  moves->resize(before + survivors_.size() - next_);
+  Move* out = moves->data() + before;
+  // In locals, which no store through `out` can change.
+  const Extent* extent = survivors_.data() + next_;
+  const Extent* const end = survivors_.data() + survivors_.size();
+  BlockCount placed = placed_;
   PhysicalBlock to = run.start;
-  uint64_t left = run.count.value();
-  while (left > 0 && !done()) {
-    const Extent& extent = survivors_[next_];
-    GLEANER_DCHECK(extent.count.value() > 0);
-    const BlockCount n(std::min(left, extent.count.value() - placed_.value()));
-    moves->push_back({extent.lba + placed_, extent.physical + placed_, to, n});
+  BlockCount left = run.count;
+  while (left.value() > 0 && extent != end) {
+    GLEANER_DCHECK(extent->count.value() > 0);
+    const BlockCount n = std::min(left, extent->count - placed);
+    *out++ = {extent->lba + placed, extent->physical + placed, to, n};
     to += n;
-    left -= n.value();
-    placed_ += n;
-    if (placed_ == extent.count) {
-      ++next_;
-      placed_ = BlockCount(0);
+    left -= n;
+    placed += n;
+    if (placed == extent->count) {
+      ++extent;
+      placed = BlockCount(0);
     }
   }
+  next_ = static_cast<size_t>(extent - survivors_.data());
+  placed_ = placed;
+  moves->resize(static_cast<size_t>(out - moves->data()));
   remaining_ -= to - run.start;
 }
 

@@ -33,18 +33,17 @@ class ModelRelocator : public Relocator {
       counters_.native_blocks += command.blocks.value();
     };
     // Neighbours both here and there are one source for the compiler anyway; most moves are.
-    for (size_t i = 0; i < moves.size();) {
-      const Move& first = moves[i];
-      uint64_t from_end = first.from.value() + first.count.value();
-      uint64_t to_end = first.to.value() + first.count.value();
-      for (++i; i < moves.size() && moves[i].from.value() == from_end &&
-                moves[i].to.value() == to_end;
-           ++i) {
-        from_end += moves[i].count.value();
-        to_end += moves[i].count.value();
+    const Move* const end = moves.data() + moves.size();
+    for (const Move* move = moves.data(); move != end;) {
+      const Move& first = *move;
+      PhysicalBlock from_end = first.from + first.count;
+      PhysicalBlock to_end = first.to + first.count;
+      while (++move != end && move->from == from_end && move->to == to_end) {
+        from_end += move->count;
+        to_end += move->count;
       }
-      const uint64_t count = from_end - first.from.value();
-      compiler_.Add({DeviceBlock(first.from.value()), DeviceBlockCount(count)},
+      compiler_.Add({DeviceBlock(first.from.value()),
+                     DeviceBlockCount((from_end - first.from).value())},
                     DeviceBlock(first.to.value()), emit);
     }
     compiler_.Finish(emit);

@@ -16,7 +16,10 @@ OpenLogs::OpenLogs(SegmentTable* table, SegmentGeometry geometry, const Options&
 
 absl::Status OpenLogs::OpenSegment(ClassId log_class) {
   GLEANER_ASSIGN_OR_RETURN(const SegmentId id, table_->Open(log_class));
-  heads_[log_class.value()] = {id, geometry_.first_block(id), table_->capacity_blocks()};
+  heads_[log_class.value()] = {.segment = id,
+                               .next = geometry_.first_block(id),
+                               .remaining = table_->capacity_blocks(),
+                               .of_reserve = false};
   return absl::OkStatus();
 }
 
@@ -34,7 +37,7 @@ PhysicalRange OpenLogs::Take(Head* head, BlockCount at_most, double modified_at_
 absl::StatusOr<PhysicalRange> OpenLogs::Append(ClassId log_class, BlockCount at_most,
                                                uint64_t now_blocks) {
   Head& head = heads_[log_class.value()];
-  if (head.remaining == 0) [[unlikely]] {
+  if (!MayTake(head)) [[unlikely]] {
     if (!CanOpenForUser()) {
       return absl::ResourceExhaustedError(
           absl::StrCat("no segment for user writes: ", table_->free_segments(),
@@ -43,6 +46,7 @@ absl::StatusOr<PhysicalRange> OpenLogs::Append(ClassId log_class, BlockCount at_
     }
     GLEANER_RETURN_IF_ERROR(OpenSegment(log_class));
   }
+  head.of_reserve = false;
   return Take(&head, at_most, static_cast<double>(now_blocks));
 }
 
@@ -51,6 +55,7 @@ absl::StatusOr<PhysicalRange> OpenLogs::Reserve(ClassId log_class, BlockCount at
   Head& head = heads_[log_class.value()];
   if (head.remaining == 0) {
     GLEANER_RETURN_IF_ERROR(OpenSegment(log_class));
+    head.of_reserve = true;
   }
   const PhysicalRange run = Take(&head, at_most, modified_at_blocks);
   const SegmentId id = geometry_.segment_of(run.start);
@@ -70,6 +75,17 @@ void OpenLogs::Settle(PhysicalRange reserved, uint64_t now_blocks) {
   if (it->blocks > 0) return;
   unsettled_.erase(it);
   if (table_->remaining_blocks(id) == 0) table_->Seal(id, now_blocks);
+}
+
+void OpenLogs::GiveUp(PhysicalRange reserved, uint64_t now_blocks) {
+  if (EndsWith(reserved)) {
+    const SegmentId id = geometry_.segment_of(reserved.start);
+    Head& head = heads_[table_->info(id).log_class.value()];
+    head.next = reserved.start;
+    head.remaining += reserved.count.value();
+    table_->OnUnwritten(id, static_cast<uint32_t>(reserved.count.value()));
+  }
+  Settle(reserved, now_blocks);
 }
 
 void OpenLogs::SealWhenSettled(SegmentId id, uint64_t now_blocks) {

@@ -6,8 +6,9 @@
 //   GLEANER_ASSIGN_OR_RETURN(PhysicalRange run, logs.Append(ClassId(0), BlockCount(8), now));
 //
 // A user's append leaves `reserved_segments` alone, so that the cleaner always finds a
-// destination: without that, a full store could never be cleaned again. A segment is sealed as
-// soon as it is full and everything reserved in it is settled.
+// destination: without that, a full store could never be cleaned again. For the same reason room
+// in a segment that the cleaner opened is the user's only while the reserve is whole. A segment is
+// sealed as soon as it is full and everything reserved in it is settled.
 //
 // Thread-compatible.
 #pragma once
@@ -36,7 +37,7 @@ class OpenLogs {
 
   // Whether Append would succeed.
   bool CanAppend(ClassId log_class) const {
-    return heads_[log_class.value()].remaining > 0 || CanOpenForUser();
+    return MayTake(heads_[log_class.value()]) || CanOpenForUser();
   }
 
   // The next blocks of a log for a user's write: as many as fit into its open segment, at most
@@ -44,9 +45,11 @@ class OpenLogs {
   // SealIfFull. ResourceExhausted: no segment beyond the reserve.
   absl::StatusOr<PhysicalRange> Append(ClassId log_class, BlockCount at_most,
                                        uint64_t now_blocks);
-  // One block of a log that HasRoom: the same without the chance of an error.
+  // One block of a log that HasRoom: the same without the chance of an error. A log without may
+  // still be able to append.
   bool HasRoom(ClassId log_class) const {
-    return heads_[log_class.value()].remaining > 0;
+    const Head& head = heads_[log_class.value()];
+    return head.remaining > 0 && !head.of_reserve;
   }
   PhysicalRange TakeBlock(ClassId log_class, uint64_t now_blocks) {
     Head& head = heads_[log_class.value()];
@@ -68,6 +71,13 @@ class OpenLogs {
   }
   // Blocks of a Reserve are committed or given up. The segment is sealed if that completes it.
   void Settle(PhysicalRange reserved, uint64_t now_blocks);
+  // The same for blocks of a Reserve that hold nothing that matters: if the log ends with them,
+  // its next blocks go there. Not for blocks of a zone that are written.
+  bool EndsWith(PhysicalRange reserved) const {
+    const SegmentId id = geometry_.segment_of(reserved.start);
+    return heads_[table_->info(id).log_class.value()].next == reserved.end();
+  }
+  void GiveUp(PhysicalRange reserved, uint64_t now_blocks);
 
   // Seals the class's open segment, full or not, unless something in it is unsettled:
   // FailedPrecondition. Nothing is open: OK.
@@ -86,16 +96,22 @@ class OpenLogs {
     SegmentId segment;
     PhysicalBlock next;
     uint64_t remaining = 0;
+    bool of_reserve = false;  // opened by Reserve, and no user's block in it since
   };
   struct Unsettled {
     SegmentId id;
     uint64_t blocks = 0;
   };
 
+  uint32_t spare_segments() const {
+    return table_->free_segments() + table_->released_segments();
+  }
   bool CanOpenForUser() const {
-    return table_->free_segments() > 0 &&
-           table_->free_segments() + table_->released_segments() >
-               options_.reserved_segments;
+    return table_->free_segments() > 0 && spare_segments() > options_.reserved_segments;
+  }
+  bool MayTake(const Head& head) const {
+    return head.remaining > 0 &&
+           (!head.of_reserve || spare_segments() >= options_.reserved_segments);
   }
   absl::Status OpenSegment(ClassId log_class);
   PhysicalRange Take(Head* head, BlockCount at_most, double modified_at_blocks);

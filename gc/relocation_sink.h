@@ -66,6 +66,12 @@ class RelocationSink {
   // All of a reserved run is accounted for: committed or given up.
   virtual void Settle(PhysicalRange reserved) = 0;
 
+  // The same for what a failed round reserved and will not use, the latest reservation first;
+  // nothing writes to it any more. A store that can append there again should: what it does not
+  // take back is lost room until the segment is cleaned, and a store that is nearly full may not
+  // have enough for another attempt.
+  virtual void GiveUp(PhysicalRange reserved) { Settle(reserved); }
+
   // Makes every mapping that has changed so far durable: whatever left a released segment would
   // be found elsewhere, or nowhere, after a crash. Then released segments can be reused.
   virtual void MakeDurable(Done done) = 0;

@@ -33,6 +33,7 @@ struct RelocationCounters {
   uint64_t host_bytes_written = 0;
 
   RelocationCounters operator-(const RelocationCounters& before) const;
+  friend bool operator==(const RelocationCounters&, const RelocationCounters&) = default;
 };
 
 class Relocator {

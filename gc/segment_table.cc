@@ -92,6 +92,7 @@ void SegmentTable::AddCandidate(SegmentId id) {
   candidates_.push_back(id);
   index_.Insert(e.slot, BucketOf(e.live));
   oldest_slot_ = std::min(oldest_slot_, e.slot);
+  oldest_modified_at_ = std::min(oldest_modified_at_, e.modified_at);
 }
 
 void SegmentTable::RemoveCandidate(SegmentId id, uint32_t bucket_live) {
@@ -221,11 +222,14 @@ void SegmentTable::Renumber() {
   slot_segment_.assign(index_.slots(), SegmentId());
   next_slot_ = 0;
   oldest_slot_ = 0;
+  oldest_modified_at_ = std::numeric_limits<double>::infinity();
   for (const SegmentId id : in_order) {
     Entry& e = entries_[id.value()];
     e.slot = next_slot_++;
     slot_segment_[e.slot] = id;
-    if (is_candidate(e)) index_.Insert(e.slot, BucketOf(e.live));
+    if (!is_candidate(e)) continue;
+    index_.Insert(e.slot, BucketOf(e.live));
+    oldest_modified_at_ = std::min(oldest_modified_at_, e.modified_at);
   }
 }
 

@@ -28,6 +28,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -113,6 +114,14 @@ class SegmentTable {
     e.written += n;
     written_blocks_ += n;
   }
+  // `n` of the blocks reserved in an open segment were never used. Their share of the mean time
+  // of change stays.
+  void OnUnwritten(SegmentId id, uint32_t n) {
+    Entry& e = entries_[id.value()];
+    GLEANER_DCHECK(e.state == SegmentState::kOpen && e.written - e.live >= n);
+    e.written -= n;
+    written_blocks_ -= n;
+  }
   // `n` blocks of it are live from now on.
   void OnLive(SegmentId id, uint32_t n) {
     Entry& e = entries_[id.value()];
@@ -139,8 +148,14 @@ class SegmentTable {
     const uint32_t to = BucketOf(e.live);
     if (from != to) index_.Move(e.slot, from, to);
   }
-  // Asks the processor for the entry that OnStale will touch.
+  // Start loading what OnStale will touch: the segment's entry, and, once that is there, its place
+  // in the candidate index.
   void Prefetch(SegmentId id) const { __builtin_prefetch(&entries_[id.value()]); }
+  void PrefetchIndex(SegmentId id) const {
+    const Entry& e = entries_[id.value()];
+    if (e.state == SegmentState::kSealed && e.live > 0)
+      index_.Prefetch(e.slot, BucketOf(e.live));
+  }
 
   SegmentInfo info(SegmentId id) const;
   uint32_t segments() const { return static_cast<uint32_t>(entries_.size()); }
@@ -178,16 +193,14 @@ class SegmentTable {
   // The one that was sealed first; invalid if there is none.
   SegmentId OldestCandidate() const;
   // Calls visit(id) for up to `at_most` candidates of each bucket, oldest first, buckets by
-  // rising live blocks.
-  template <typename Visit>
-  void ForEachBucketOldest(uint32_t at_most, Visit visit) const {
-    for (uint32_t b = index_.FirstBucket(); b != CandidateIndex::kNone;
-         b = index_.NextBucket(b)) {
-      uint32_t slot = index_.First(b);
-      for (uint32_t i = 0; i < at_most && slot != CandidateIndex::kNone; ++i) {
-        visit(slot_segment_[slot]);
-        if (i + 1 < at_most) slot = index_.Next(b, slot);
-      }
+  // rising live blocks; stops where may_win(live) is false, `live` being the least that the
+  // candidates still to come have.
+  template <typename MayWin, typename Visit>
+  void ForEachBucketOldest(uint32_t at_most, MayWin may_win, Visit visit) const {
+    for (uint32_t b = index_.FirstBucket();
+         b != CandidateIndex::kNone && may_win(LeastLive(b)); b = index_.NextBucket(b)) {
+      index_.ForEachLowest(b, at_most,
+                           [&](uint32_t slot) { visit(slot_segment_[slot]); });
     }
   }
   // The oldest of those in the lowest bucket of live blocks; invalid if there is none.
@@ -196,6 +209,8 @@ class SegmentTable {
     if (bucket == CandidateIndex::kNone) return SegmentId();
     return slot_segment_[index_.First(bucket)];
   }
+  // No candidate's modified_at is below this; the bound is not tight.
+  double oldest_modified_at() const { return oldest_modified_at_; }
   // Cheap access for policies.
   uint32_t live_blocks_of(SegmentId id) const { return entries_[id.value()].live; }
   uint64_t sealed_at_of(SegmentId id) const { return entries_[id.value()].sealed_at; }
@@ -219,6 +234,10 @@ class SegmentTable {
   // 1..capacity live blocks -> 0..buckets-1, monotone; the identity less one up to 512 blocks.
   uint32_t BucketOf(uint32_t live) const {
     return static_cast<uint32_t>((live - 1) * bucket_multiplier_ >> 32);
+  }
+  // What each segment in the bucket has at least.
+  uint32_t LeastLive(uint32_t bucket) const {
+    return 1 + static_cast<uint32_t>(uint64_t{bucket} * capacity_ / index_.buckets());
   }
   bool is_candidate(const Entry& e) const {
     return e.state == SegmentState::kSealed && !e.pinned && e.live > 0;
@@ -250,6 +269,7 @@ class SegmentTable {
   std::vector<SegmentId> slot_segment_;  // who holds or held the slot
   uint32_t next_slot_ = 0;
   mutable uint32_t oldest_slot_ = 0;  // no candidate sits below
+  double oldest_modified_at_ = std::numeric_limits<double>::infinity();
 };
 
 }  // namespace gleaner

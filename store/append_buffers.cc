@@ -23,7 +23,7 @@ AppendBuffers::AppendBuffers(IoQueue* queue, bool zoned, const BlockLayout& layo
   }
 }
 
-bool AppendBuffers::Stage(ClassId log_class, PhysicalRange run, const char* data) {
+void AppendBuffers::Stage(ClassId log_class, PhysicalRange run, const char* data) {
   GLEANER_CHECK(run.count.value() <= options_.buffer_blocks);
   BufferPtr& buffer = staged_[log_class.value()];
   const bool follows =
@@ -32,7 +32,7 @@ bool AppendBuffers::Stage(ClassId log_class, PhysicalRange run, const char* data
       buffer->run.count.value() + run.count.value() <= options_.buffer_blocks;
   if (buffer != nullptr && !follows) Submit(log_class);
   if (buffer == nullptr) {
-    if (free_.empty()) return false;
+    GLEANER_CHECK(!free_.empty());
     buffer = std::move(free_.back());
     free_.pop_back();
     buffer->log_class = log_class;
@@ -42,7 +42,6 @@ bool AppendBuffers::Stage(ClassId log_class, PhysicalRange run, const char* data
               data, run.count.value() * options_.block_bytes);
   buffer->run.count += run.count;
   if (buffer->run.count.value() == options_.buffer_blocks) Submit(log_class);
-  return true;
 }
 
 void AppendBuffers::Submit(ClassId log_class) {
@@ -57,6 +56,7 @@ void AppendBuffers::SubmitAll() {
 }
 
 void AppendBuffers::Pump() {
+  if (!status_.ok()) return;
   for (auto it = waiting_.begin(); it != waiting_.end();) {
     if (!MayGo(**it)) {
       ++it;
@@ -86,25 +86,32 @@ bool AppendBuffers::MayGo(const Buffer& buffer) const {
 
 bool AppendBuffers::Start(BufferPtr& buffer) {
   Buffer* const raw = buffer.get();
-  const absl::Status submitted = queue_->Write(
-      layout_.ToDevice(raw->run), raw->memory.data(), {}, [this, raw](const OpResult& r) {
-        if (!r.status.ok() && status_.ok()) status_ = r.status;
-        if (r.status.ok()) blocks_written_ += raw->run.count.value();
-        const auto it =
-            std::find_if(in_flight_.begin(), in_flight_.end(),
-                         [raw](const BufferPtr& b) { return b.get() == raw; });
-        free_.push_back(std::move(*it));
-        in_flight_.erase(it);
-        Pump();
-      });
-  if (absl::IsResourceExhausted(submitted)) return false;  // the queue is full: later
-  if (!submitted.ok()) {
-    if (status_.ok()) status_ = submitted;
-    free_.push_back(std::move(buffer));
+  const absl::Status submitted =
+      queue_->Write(layout_.ToDevice(raw->run), raw->memory.data(), {},
+                    [this, raw](const OpResult& r) { Finish(raw, r.status); });
+  if (submitted.ok()) {
+    in_flight_.push_back(std::move(buffer));
     return true;
   }
-  in_flight_.push_back(std::move(buffer));
-  return true;
+  // A full queue takes it later.
+  if (!absl::IsResourceExhausted(submitted)) status_ = submitted;
+  return false;
+}
+
+void AppendBuffers::Finish(Buffer* written, const absl::Status& status) {
+  const auto it =
+      std::find_if(in_flight_.begin(), in_flight_.end(),
+                   [written](const BufferPtr& b) { return b.get() == written; });
+  if (status.ok()) {
+    blocks_written_ += written->run.count.value();
+    free_.push_back(std::move(*it));
+  } else {
+    if (status_.ok()) status_ = status;
+    // At the front: on a zoned device the rest of its class comes after it.
+    waiting_.push_front(std::move(*it));
+  }
+  in_flight_.erase(it);
+  Pump();
 }
 
 void AppendBuffers::Hold(PhysicalRange run) {

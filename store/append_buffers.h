@@ -1,7 +1,8 @@
 // Gathers what a store appends to its logs into large aligned writes.
 //
 //   AppendBuffers buffers(queue.get(), layout, geometry, {.block_bytes = 4096, .classes = 2});
-//   while (!buffers.Stage(ClassId(0), run, data)) GLEANER_RETURN_IF_ERROR(queue->Wait());
+//   while (!buffers.CanStage()) GLEANER_RETURN_IF_ERROR(queue->Wait());
+//   buffers.Stage(ClassId(0), run, data);
 //   buffers.SubmitAll();
 //   while (!buffers.idle()) { buffers.Pump(); GLEANER_RETURN_IF_ERROR(queue->Wait()); }
 //
@@ -10,12 +11,16 @@
 // run waits until the run is settled: a zone is written in order, and no more zones are open than
 // there are classes.
 //
+// A write that failed keeps its buffer, and its blocks can still be found; nothing more is submitted
+// until TakeStatus has told of the error, then it is tried again.
+//
 // Thread-compatible. Completions run when the queue is polled; Pump submits what became possible.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -42,10 +47,11 @@ class AppendBuffers {
   AppendBuffers(IoQueue* queue, bool zoned, const BlockLayout& layout,
                 const SegmentGeometry& geometry, const Options& options);
 
+  // Whether Stage can take any run. If not: no buffer is free until a write completes.
+  bool CanStage() const { return !free_.empty(); }
   // Takes the data of `run`, at most max_run_blocks() of one segment, which follows what was
-  // staged in that segment before. False, and nothing happens: no buffer is free until a write
-  // completes.
-  bool Stage(ClassId log_class, PhysicalRange run, const char* data);
+  // staged in that segment before. Only if CanStage().
+  void Stage(ClassId log_class, PhysicalRange run, const char* data);
   uint64_t max_run_blocks() const { return options_.buffer_blocks; }
 
   // Hands partly filled buffers over for writing, too.
@@ -66,8 +72,8 @@ class AppendBuffers {
   void Hold(PhysicalRange run);
   void Unhold(PhysicalRange part);
 
-  // The first error of a write.
-  const absl::Status& status() const { return status_; }
+  // The first error of a write since this was last called.
+  absl::Status TakeStatus() { return std::exchange(status_, absl::OkStatus()); }
   uint64_t blocks_written() const { return blocks_written_; }
 
  private:
@@ -81,6 +87,7 @@ class AppendBuffers {
   bool AnyStaged() const;
   bool MayGo(const Buffer& buffer) const;
   bool Start(BufferPtr& buffer);
+  void Finish(Buffer* written, const absl::Status& status);
   template <typename Visit>
   bool AnyOf(Visit visit) const;
 
@@ -90,7 +97,8 @@ class AppendBuffers {
   const SegmentGeometry geometry_;
   const Options options_;
   std::vector<BufferPtr> staged_;  // by class; null: none
-  std::deque<BufferPtr> waiting_;  // full, not yet submitted
+  std::deque<BufferPtr>
+      waiting_;  // not yet submitted, or failed; in order within a class
   std::vector<BufferPtr> in_flight_;
   std::vector<BufferPtr> free_;
   std::vector<PhysicalRange> holds_;

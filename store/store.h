@@ -43,7 +43,8 @@ class Store {
   // Writes `range`; block i of the data is at data + i * block_bytes (copied before the call
   // returns; null in a model). Returns once the write is ordered and visible to reads; cleans in
   // the foreground if space is short. It is durable after the next Flush. ResourceExhausted: no
-  // garbage left to collect. An I/O error of an earlier write is reported by the next call.
+  // garbage left to collect. An I/O error of an earlier write is told once, by the next Write, Flush,
+  // Poll or Drain; what was written is kept and tried again.
   virtual absl::Status Write(LbaRange range, const char* data) = 0;
 
   // Reads `range` into `data`, aligned as the device asks and valid until `done`. Unmapped blocks

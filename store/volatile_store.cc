@@ -158,7 +158,7 @@ absl::Status VolatileStore::Write(LbaRange range, const char* data) {
       return CheckRange(range);
     const ClassId log_class = options_.placement->ForUserWrite(range.start, now_blocks_);
     if (logs_.HasRoom(log_class)) [[likely]] {
-      MapRun(range.start, logs_.TakeBlock(log_class, now_blocks_));
+      MapBlock(range.start, logs_.TakeBlock(log_class, now_blocks_).start);
     } else {
       GLEANER_RETURN_IF_ERROR(WriteToClass(log_class, range, nullptr));
     }
@@ -169,7 +169,11 @@ absl::Status VolatileStore::Write(LbaRange range, const char* data) {
     return status;
   GLEANER_CHECK((data != nullptr) == (queue_ != nullptr));
   if (!error_.ok()) [[unlikely]]
-    return error_;
+    return TakeError();
+  return Told(WriteByClass(range, data));
+}
+
+absl::Status VolatileStore::WriteByClass(LbaRange range, const char* data) {
   Placement& placement = *options_.placement;
   ClassId log_class = placement.ForUserWrite(range.start, now_blocks_);
   while (!range.empty()) {
@@ -193,13 +197,16 @@ absl::Status VolatileStore::WriteToClass(ClassId log_class, LbaRange range,
                                          const char* data) {
   const BlockCount most(buffers_ != nullptr ? buffers_->max_run_blocks() : UINT32_MAX);
   while (!range.empty()) {
+    // First, since a run that was appended must be mapped.
+    while (buffers_ != nullptr && !buffers_->CanStage())
+      GLEANER_RETURN_IF_ERROR(ProgressOfAll());
     if (!logs_.CanAppend(log_class)) [[unlikely]]
       GLEANER_RETURN_IF_ERROR(MakeRoom(log_class));
     GLEANER_ASSIGN_OR_RETURN(
         const PhysicalRange run,
         logs_.Append(log_class, std::min(range.count, most), now_blocks_));
     if (data != nullptr) {
-      while (!buffers_->Stage(log_class, run, data)) GLEANER_RETURN_IF_ERROR(Progress());
+      buffers_->Stage(log_class, run, data);
       data += run.count.value() * options_.block_bytes;
     }
     MapRun(range.start, run);
@@ -211,19 +218,22 @@ absl::Status VolatileStore::WriteToClass(ClassId log_class, LbaRange range,
 // The user's blocks from `lba` on are at `run` from now on.
 void VolatileStore::MapRun(Lba lba, PhysicalRange run) {
   now_blocks_ += run.count.value();
-  if (run.count == BlockCount(1)) [[likely]] {
-    const PhysicalBlock before = map_.AssignBlock(lba, run.start);
-    table_.OnLive(liveness_.MarkLive(run.start), 1);
-    reverse_.Set(run.start, lba);
-    if (before.valid()) table_.OnStale(liveness_.MarkStale(before), 1, now_blocks_);
-  } else {
-    MarkLive(run);
-    map_.Assign({lba, run.count}, run.start,
-                [this](const Extent& displaced) { MarkStale(displaced.physicals()); });
-    for (uint64_t i = 0; i < run.count.value(); ++i)
-      reverse_.Set(run.start + BlockCount(i), lba + BlockCount(i));
-  }
+  MarkLive(run);
+  map_.Assign({lba, run.count}, run.start,
+              [this](const Extent& displaced) { MarkStale(displaced.physicals()); });
+  for (uint64_t i = 0; i < run.count.value(); ++i)
+    reverse_.Set(run.start + BlockCount(i), lba + BlockCount(i));
   logs_.SealIfFull(run, now_blocks_);
+}
+
+// The same for one block.
+void VolatileStore::MapBlock(Lba lba, PhysicalBlock block) {
+  ++now_blocks_;
+  const PhysicalBlock before = map_.AssignBlock(lba, block);
+  table_.OnLive(liveness_.MarkLive(block), 1);
+  reverse_.Set(block, lba);
+  if (before.valid()) table_.OnStale(liveness_.MarkStale(before), 1, now_blocks_);
+  logs_.SealIfFull({block, BlockCount(1)}, now_blocks_);
 }
 
 absl::Status VolatileStore::Trim(LbaRange range) {
@@ -234,17 +244,12 @@ absl::Status VolatileStore::Trim(LbaRange range) {
 }
 
 void VolatileStore::MarkLive(PhysicalRange range) {
-  liveness_.MarkLive(range);
-  geometry_.ForEachSegment(range, [this](SegmentId id, PhysicalRange part) {
-    table_.OnLive(id, static_cast<uint32_t>(part.count.value()));
-  });
+  liveness_.MarkLive(range, [this](SegmentId id, uint32_t n) { table_.OnLive(id, n); });
 }
 
 void VolatileStore::MarkStale(PhysicalRange range) {
-  liveness_.MarkStale(range);
-  geometry_.ForEachSegment(range, [this](SegmentId id, PhysicalRange part) {
-    table_.OnStale(id, static_cast<uint32_t>(part.count.value()), now_blocks_);
-  });
+  liveness_.MarkStale(
+      range, [this](SegmentId id, uint32_t n) { table_.OnStale(id, n, now_blocks_); });
 }
 
 // -- Cleaning ---------------------------------------------------------------------------------
@@ -312,7 +317,10 @@ absl::Status VolatileStore::ReuseOrGrow() {
 Cleaner::StepResult VolatileStore::Clean(const Cleaner::Goal& goal, uint64_t max_blocks) {
   if (absl::Status status = Poll(); !status.ok())
     return {Cleaner::State::kFailed, std::move(status)};
-  return cleaner_->Step(goal, {.now_blocks = now_blocks_, .max_blocks = max_blocks});
+  Cleaner::StepResult result =
+      cleaner_->Step(goal, {.now_blocks = now_blocks_, .max_blocks = max_blocks});
+  result.status = Told(std::move(result.status));
+  return result;
 }
 
 // -- RelocationSink ---------------------------------------------------------------------------
@@ -328,24 +336,20 @@ void VolatileStore::LiveExtents(SegmentId victim, std::vector<Extent>* extents,
     }
   }
   CollectExtents(victim, extents);
-  done(error_);
+  done(absl::OkStatus());
 }
 
 void VolatileStore::CollectExtents(SegmentId victim, std::vector<Extent>* extents) const {
-  extents->reserve(extents->size() + liveness_.live_blocks(victim).value());
-  liveness_.ForEachLiveRun(victim, [&](PhysicalRange run) {
-    Extent extent{reverse_.GetBlock(run.start), run.start, BlockCount(1)};
-    for (PhysicalBlock block = run.start + BlockCount(1); block < run.end(); ++block) {
-      const Lba lba = reverse_.GetBlock(block);
-      if (lba == extent.lbas().end()) {
-        extent.count += BlockCount(1);
-        continue;
-      }
-      extents->push_back(extent);
-      extent = {lba, block, BlockCount(1)};
-    }
-    extents->push_back(extent);
+  // At worst every block is an extent of its own.
+  const size_t before = extents->size();
+  extents->resize(before + liveness_.live_blocks(victim).value());
+  Extent* next = extents->data() + before;
+  liveness_.ForEachLiveRun(victim, [this, &next](PhysicalRange run) {
+    Extent* end = next;
+    reverse_.ForEachExtent(run, [&end](const Extent& extent) { *end++ = extent; });
+    next = end;
   });
+  extents->resize(static_cast<size_t>(next - extents->data()));
 }
 
 absl::StatusOr<PhysicalRange> VolatileStore::Reserve(const Reservation& reservation) {
@@ -363,66 +367,70 @@ BlockCount VolatileStore::RoomInOpenSegment(ClassId log_class) const {
   return logs_.room(log_class);
 }
 
-// Gathers the liveness changes of moves, and makes them in runs as long as possible.
-class VolatileStore::MoveLedger {
- public:
-  explicit MoveLedger(VolatileStore* store) : store_(store) {}
-  ~MoveLedger() {
-    FlushLive();
-    FlushStale();
-  }
-
-  void Add(PhysicalBlock from, PhysicalBlock to, BlockCount count) {
-    if (to != live_.end()) [[unlikely]] {
-      FlushLive();
-      live_ = {to, BlockCount(0)};
-    }
-    live_.count += count;
-    if (from != stale_.end()) {
-      FlushStale();
-      stale_ = {from, BlockCount(0)};
-    }
-    stale_.count += count;
-  }
-
- private:
-  void FlushLive() {
-    if (!live_.empty()) store_->MarkLive(live_);
-  }
-  void FlushStale() {
-    if (!stale_.empty()) store_->MarkStale(stale_);
-  }
-
-  VolatileStore* const store_;
-  PhysicalRange live_{PhysicalBlock(0), BlockCount(0)};
-  PhysicalRange stale_{PhysicalBlock(0), BlockCount(0)};
-};
-
 void VolatileStore::Commit(absl::Span<const Move> moves, Done done) {
-  constexpr size_t kAhead = 16;
-  MoveLedger ledger(this);
-  for (size_t i = 0; i < moves.size(); ++i) {
-    if (i + kAhead < moves.size()) map_.Prefetch(moves[i + kAhead].lba);
-    const Move& move = moves[i];
-    if (move.count == BlockCount(1)) [[likely]] {
-      // Overwritten or trimmed meanwhile: the user's version stays, the copy is stale already.
-      if (!map_.RelocateBlock(move.lba, move.from, move.to)) continue;
-      ledger.Add(move.from, move.to, move.count);
-      reverse_.Set(move.to, move.lba);
-      continue;
+  for (size_t i = 0; i < moves.size();) {
+    if (moves[i].count == BlockCount(1)) {
+      i += CommitBlocks(moves.subspan(i));
+    } else {
+      CommitExtent(moves[i++]);
     }
-    map_.Relocate({move.lba, move.count}, move.from, move.to, [&](const Extent& moved) {
-      ledger.Add(move.from + (moved.lba - move.lba), moved.physical, moved.count);
-      for (uint64_t b = 0; b < moved.count.value(); ++b)
-        reverse_.Set(moved.physical + BlockCount(b), moved.lba + BlockCount(b));
-    });
   }
   done(absl::OkStatus());
+}
+
+void VolatileStore::CommitExtent(const Move& move) {
+  map_.Relocate({move.lba, move.count}, move.from, move.to, [&](const Extent& moved) {
+    MarkStale({move.from + (moved.lba - move.lba), moved.count});
+    MarkLive(moved.physicals());
+    for (uint64_t b = 0; b < moved.count.value(); ++b)
+      reverse_.Set(moved.physical + BlockCount(b), moved.lba + BlockCount(b));
+  });
+}
+
+// The single blocks that `moves` begins with; returns their number. Their liveness changes in
+// runs as long as possible at the new place, and at the old one 64 blocks at a time.
+size_t VolatileStore::CommitBlocks(absl::Span<const Move> moves) {
+  constexpr ptrdiff_t kAhead = 16;
+  const auto tell = [this](SegmentId id, uint32_t n) {
+    table_.OnStale(id, n, now_blocks_);
+  };
+  PhysicalRange live{moves[0].to, BlockCount(0)};
+  PhysicalBlock stale_start = moves[0].from;
+  uint64_t stale = 0;  // a bit per block from there
+  const Move* const end = moves.data() + moves.size();
+  const Move* move = moves.data();
+  for (; move != end && move->count == BlockCount(1); ++move) {
+    if (end - move > kAhead) map_.Prefetch(move[kAhead].lba);
+    // Overwritten or trimmed meanwhile: the user's version stays, the copy is stale already.
+    if (!map_.RelocateBlock(move->lba, move->from, move->to)) [[unlikely]]
+      continue;
+    reverse_.Set(move->to, move->lba);
+    if (move->to != live.end()) [[unlikely]] {
+      MarkLive(live);
+      live = {move->to, BlockCount(0)};
+    }
+    live.count += BlockCount(1);
+    uint64_t at = move->from.value() - stale_start.value();
+    if (at >= 64) [[unlikely]] {
+      liveness_.MarkStale(stale_start, stale, tell);
+      stale_start = move->from;
+      stale = at = 0;
+    }
+    stale |= uint64_t{1} << at;
+  }
+  MarkLive(live);
+  liveness_.MarkStale(stale_start, stale, tell);
+  return static_cast<size_t>(move - moves.data());
 }
 
 void VolatileStore::Settle(PhysicalRange reserved) {
   if (buffers_ != nullptr) buffers_->Unhold(reserved);
   logs_.Settle(reserved, now_blocks_);
+}
+
+void VolatileStore::GiveUp(PhysicalRange reserved) {
+  const bool zoned = queue_ != nullptr && options_.device->geometry().zoned();
+  zoned ? GiveUpInZone(reserved) : logs_.GiveUp(reserved, now_blocks_);
 }
 
 void VolatileStore::MakeDurable(Done done) {

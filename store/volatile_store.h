@@ -90,8 +90,18 @@ class VolatileStore final : public Store, private RelocationSink {
 
   // Where a block lies; invalid if unmapped.
   PhysicalBlock Locate(Lba lba) const { return map_.Lookup(lba); }
-  // Asks the processor for what Write of this lba will touch.
+  // Start loading what Write of this lba will touch: its map entry; some time later what says that
+  // its present block is live; and later again that block's place among the candidates. For who
+  // knows the writes ahead.
   void Prefetch(Lba lba) const { map_.Prefetch(lba); }
+  void PrefetchLiveness(Lba lba) const {
+    if (const PhysicalBlock block = map_.Peek(lba); block.valid())
+      table_.Prefetch(liveness_.Prefetch(block));
+  }
+  void PrefetchCandidate(Lba lba) const {
+    if (const PhysicalBlock block = map_.Peek(lba); block.valid())
+      table_.PrefetchIndex(geometry_.segment_of(block));
+  }
   const SegmentTable& table() const { return table_; }
   const BlockLayout& layout() const { return layout_; }
   Cleaner& cleaner() { return *cleaner_; }
@@ -103,7 +113,6 @@ class VolatileStore final : public Store, private RelocationSink {
     std::vector<Extent>* extents;
     Done done;
   };
-  class MoveLedger;
   // A read of several extents, under way.
   struct ReadOperation {
     uint64_t number = 0;
@@ -122,11 +131,14 @@ class VolatileStore final : public Store, private RelocationSink {
   BlockCount RoomInOpenSegment(ClassId log_class) const override;
   void Commit(absl::Span<const Move> moves, Done done) override;
   void Settle(PhysicalRange reserved) override;
+  void GiveUp(PhysicalRange reserved) override;
   void MakeDurable(Done done) override;
 
   absl::Status CheckRange(LbaRange range) const;
+  absl::Status WriteByClass(LbaRange range, const char* data);
   absl::Status WriteToClass(ClassId log_class, LbaRange range, const char* data);
   void MapRun(Lba lba, PhysicalRange run);
+  void MapBlock(Lba lba, PhysicalBlock block);
   absl::Status MakeRoom(ClassId log_class);
   absl::Status CleanTo(const Cleaner::Goal& goal);
   absl::Status CollectGarbage();
@@ -134,8 +146,14 @@ class VolatileStore final : public Store, private RelocationSink {
   void MarkLive(PhysicalRange range);
   void MarkStale(PhysicalRange range);
   void CollectExtents(SegmentId victim, std::vector<Extent>* extents) const;
+  void CommitExtent(const Move& move);
+  size_t CommitBlocks(absl::Span<const Move> moves);
+  absl::Status TakeError();
+  absl::Status Told(absl::Status status);
   absl::Status Progress();
+  absl::Status ProgressOfAll();
   void RunPending();
+  void StartFlushes();
   absl::Status ReadExtent(const Extent& extent, char* data,
                           const std::shared_ptr<ReadOperation>& operation);
   void FinishPart(const std::shared_ptr<ReadOperation>& operation,
@@ -143,6 +161,7 @@ class VolatileStore final : public Store, private RelocationSink {
   bool IsWritten(SegmentId victim) const;
   bool ReleasedAreIdle(uint64_t before) const;
   void ResetReleasedZones(Done done);
+  void GiveUpInZone(PhysicalRange reserved);
 
   const VolatileStoreOptions options_;
   const BlockLayout layout_;
@@ -157,7 +176,8 @@ class VolatileStore final : public Store, private RelocationSink {
   std::unique_ptr<IoQueue> queue_;          // null in a model
   std::unique_ptr<AppendBuffers> buffers_;  // null in a model
   uint64_t now_blocks_ = 0;                 // user blocks written
-  absl::Status error_;                      // the first of an asynchronous operation
+  absl::Status
+      error_;  // the first of an asynchronous operation that the user was not told of
 
   std::optional<PendingExtents> pending_extents_;
   std::vector<Done> pending_flushes_;  // wait for the buffers to be written

@@ -20,7 +20,7 @@ void VolatileStore::Read(LbaRange range, char* data, Done done) {
   operation->parts = 1;
   operation->done = std::move(done);
   reads_.insert(operation->number);
-  absl::Status status = error_;
+  absl::Status status;
   while (status.ok() && !range.empty()) {
     const Extent extent = map_.LookupExtent(range.start, range.count);
     status = ReadExtent(extent, data, operation);
@@ -52,7 +52,7 @@ absl::Status VolatileStore::ReadExtent(const Extent& extent, char* data,
             layout_.ToDevice(part), data,
             [this, operation](const OpResult& r) { FinishPart(operation, r.status); });
         if (status.ok()) break;
-        if (absl::IsResourceExhausted(status)) status = Progress();
+        if (absl::IsResourceExhausted(status)) status = queue_->Wait();
         if (!status.ok()) {
           --operation->parts;
           return status;
@@ -81,12 +81,25 @@ absl::Status VolatileStore::Poll() {
   relocator_->Poll();
   buffers_->Pump();
   RunPending();
-  return error_;
+  return TakeError();
+}
+
+// An error is told once; what it hit is tried again.
+absl::Status VolatileStore::TakeError() {
+  return std::exchange(error_, absl::OkStatus());
+}
+
+// For a status that goes to the user.
+absl::Status VolatileStore::Told(absl::Status status) {
+  if (!status.ok() && status == error_) error_ = absl::OkStatus();
+  return status;
 }
 
 // Blocks until something that is under way has moved on.
 absl::Status VolatileStore::Progress() {
   GLEANER_CHECK(queue_ != nullptr);
+  RunPending();
+  if (!error_.ok()) return error_;
   buffers_->Pump();
   if (queue_->Poll() == 0 && relocator_->Poll() == 0) {
     if (queue_->in_flight() > 0) {
@@ -101,38 +114,50 @@ absl::Status VolatileStore::Progress() {
   return error_;
 }
 
+// The same for a caller that is not the cleaner: a write may wait for a round under way.
+absl::Status VolatileStore::ProgressOfAll() {
+  if (cleaner_->busy()) {
+    Cleaner::StepResult result = cleaner_->Step({}, {.now_blocks = now_blocks_});
+    if (result.state == Cleaner::State::kFailed) return std::move(result.status);
+    if (queue_->in_flight() == 0 && buffers_->idle() && !cleaner_->busy())
+      return absl::OkStatus();
+  }
+  return Progress();
+}
+
 void VolatileStore::RunPending() {
-  if (error_.ok()) error_ = buffers_->status();
-  if (pending_extents_.has_value()) {
-    const SegmentId victim = pending_extents_->victim;
-    if (!error_.ok() || IsWritten(victim)) {
-      PendingExtents pending = *std::exchange(pending_extents_, std::nullopt);
-      CollectExtents(victim, pending.extents);
-      pending.done(error_);
-    }
+  if (error_.ok()) error_ = buffers_->TakeStatus();
+  // The user may have staged more since the round began to wait for all writes.
+  if (pending_extents_.has_value() && options_.device->geometry().zoned())
+    buffers_->SubmitAll();
+  // After an error both go on waiting: the writes that failed are tried again.
+  if (pending_extents_.has_value() && IsWritten(pending_extents_->victim)) {
+    PendingExtents pending = *std::exchange(pending_extents_, std::nullopt);
+    CollectExtents(pending.victim, pending.extents);
+    pending.done(absl::OkStatus());
   }
-  if (pending_durable_.has_value() &&
-      (!error_.ok() || ReleasedAreIdle(pending_durable_->first))) {
+  if (pending_durable_.has_value() && ReleasedAreIdle(pending_durable_->first)) {
     auto pending = *std::exchange(pending_durable_, std::nullopt);
-    if (error_.ok()) {
-      ResetReleasedZones(std::move(pending.second));
-    } else {
-      pending.second(error_);
-    }
+    ResetReleasedZones(std::move(pending.second));
   }
-  if (!pending_flushes_.empty() && (buffers_->idle() || !error_.ok())) {
-    std::vector<Done> flushes = std::exchange(pending_flushes_, {});
-    for (Done& done : flushes) {
-      auto shared = std::make_shared<Done>(std::move(done));
-      const absl::Status status =
-          error_.ok()
-              ? queue_->Flush([shared](const OpResult& r) { (*shared)(r.status); })
-              : error_;
-      if (absl::IsResourceExhausted(status)) {
-        pending_flushes_.push_back(std::move(*shared));
-      } else if (!status.ok()) {
-        (*shared)(status);
-      }
+  if (!pending_flushes_.empty() && (buffers_->idle() || !error_.ok())) StartFlushes();
+}
+
+void VolatileStore::StartFlushes() {
+  const absl::Status error = TakeError();
+  std::vector<Done> flushes = std::exchange(pending_flushes_, {});
+  for (Done& done : flushes) {
+    if (!error.ok()) {
+      done(error);
+      continue;
+    }
+    auto shared = std::make_shared<Done>(std::move(done));
+    const absl::Status status =
+        queue_->Flush([shared](const OpResult& r) { (*shared)(r.status); });
+    if (absl::IsResourceExhausted(status)) {
+      pending_flushes_.push_back(std::move(*shared));
+    } else if (!status.ok()) {
+      (*shared)(status);
     }
   }
 }
@@ -155,12 +180,10 @@ absl::Status VolatileStore::Drain() {
   if (queue_ == nullptr) return absl::OkStatus();
   buffers_->SubmitAll();
   GLEANER_RETURN_IF_ERROR(Poll());
-  while (queue_->in_flight() > 0 || !buffers_->idle() || !pending_flushes_.empty()) {
-    // A round under way may hold writes back.
-    if (cleaner_->busy()) cleaner_->Step({}, {.now_blocks = now_blocks_});
-    GLEANER_RETURN_IF_ERROR(Progress());
-  }
-  return error_;
+  while (queue_->in_flight() > 0 || !buffers_->idle() || !pending_flushes_.empty() ||
+         cleaner_->busy())
+    GLEANER_RETURN_IF_ERROR(Told(ProgressOfAll()));
+  return TakeError();
 }
 
 void VolatileStore::ResetReleasedZones(Done done) {
@@ -195,6 +218,42 @@ void VolatileStore::ResetReleasedZones(Done done) {
     }
   });
   resets->Finish(absl::OkStatus());
+}
+
+// A zone is written without gaps: the log goes on where the zone's write pointer stands, or else,
+// where the user's blocks follow, what is left of the run is filled up.
+void VolatileStore::GiveUpInZone(PhysicalRange reserved) {
+  const DeviceRange run = layout_.ToDevice(reserved);
+  const DeviceBlock zone =
+      layout_.ToDevice(geometry_.first_block(geometry_.segment_of(reserved.start)));
+  const auto zones = options_.device->ReportZones({zone, DeviceBlockCount(1)});
+  if (!zones.ok() && error_.ok()) error_ = zones.status();
+  // What comes before the run may still be on its way.
+  const DeviceBlock next =
+      zones.ok() ? std::max(run.start, zones->front().write_pointer) : run.start;
+  if (next >= run.end()) return Settle(reserved);
+  const uint64_t per_block = layout_.ToDevice(BlockCount(1)).value();
+  const BlockCount written((next - run.start).value() / per_block);
+  if (logs_.EndsWith(reserved) && layout_.ToDevice(reserved.start + written) == next) {
+    buffers_->Unhold(reserved);
+    logs_.GiveUp({reserved.start + written, reserved.count - written}, now_blocks_);
+    if (written.value() > 0) logs_.Settle({reserved.start, written}, now_blocks_);
+    return;
+  }
+  absl::Status status;
+  do {
+    status = queue_->WriteZeroes({next, run.end() - next},
+                                 [this, reserved](const OpResult& r) {
+                                   if (!r.status.ok() && error_.ok()) error_ = r.status;
+                                   Settle(reserved);
+                                 });
+    if (absl::IsResourceExhausted(status)) {
+      if (absl::Status waited = queue_->Wait(); !waited.ok()) status = waited;
+    }
+  } while (absl::IsResourceExhausted(status));
+  if (status.ok()) return;
+  if (error_.ok()) error_ = status;
+  Settle(reserved);
 }
 
 // -- Statistics -------------------------------------------------------------------------------

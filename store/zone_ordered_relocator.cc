@@ -48,10 +48,8 @@ class ZoneOrderedRelocator : public Relocator {
   }
 
   void StartIfReady() {
-    if (!waiting_.has_value()) return;
-    if (buffers_->status().ok() && !Ready()) return;
+    if (!waiting_.has_value() || !Ready()) return;
     Waiting waiting = *std::exchange(waiting_, std::nullopt);
-    if (!buffers_->status().ok()) return waiting.done(buffers_->status());
     relocator_->Copy(waiting.moves, std::move(waiting.done));
   }
 

@@ -13,7 +13,6 @@
 namespace gleaner {
 
 // Owns `relocator`; `buffers`, what is written to the zones beside the copies, must outlive it.
-// After the buffers' own error a copy that waits for them fails with it.
 std::unique_ptr<Relocator> MakeZoneOrderedRelocator(std::unique_ptr<Relocator> relocator,
                                                     AppendBuffers* buffers,
                                                     const SegmentGeometry& geometry);

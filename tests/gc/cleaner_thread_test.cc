@@ -31,7 +31,7 @@ TEST(CleanerThreadTest, NoNotificationIsLost) {
   for (int u = 0; u < kUsers; ++u) {
     users.emplace_back([&] {
       for (int i = 0; i < kEach; ++i) {
-        MutexLock lock(&mu);
+        MutexLock lock(thread.mu());
         ++queued;
         thread.Notify();
       }

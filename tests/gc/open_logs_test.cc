@@ -107,6 +107,69 @@ TEST_F(OpenLogsTest, SettlingAnUnfilledSegmentLeavesItOpen) {
   EXPECT_EQ(logs_.room(kRelocated), BlockCount(5));
 }
 
+TEST_F(OpenLogsTest, WhatIsGivenUpIsAppendedToAgain) {
+  ASSERT_OK_AND_ASSIGN(const PhysicalRange kept,
+                       logs_.Reserve(kRelocated, BlockCount(2), 0));
+  ASSERT_OK_AND_ASSIGN(const PhysicalRange first,
+                       logs_.Reserve(kRelocated, BlockCount(3), 0));
+  ASSERT_OK_AND_ASSIGN(const PhysicalRange second,
+                       logs_.Reserve(kRelocated, BlockCount(9), 0));
+  EXPECT_EQ(second, Blocks(5, 3));
+  EXPECT_EQ(logs_.room(kRelocated), BlockCount(0));
+  logs_.GiveUp(second, 1);
+  logs_.GiveUp(first, 1);
+  EXPECT_EQ(logs_.room(kRelocated), BlockCount(6));
+  EXPECT_EQ(table_.written_blocks(), 2u);
+  table_.OnLive(SegmentId(0), 2);
+  logs_.Settle(kept, 1);
+  EXPECT_EQ(state(0), SegmentState::kOpen);
+  ASSERT_OK_AND_ASSIGN(const PhysicalRange again,
+                       logs_.Reserve(kRelocated, BlockCount(9), 0));
+  EXPECT_EQ(again, Blocks(2, 6));
+  table_.OnLive(SegmentId(0), 6);
+  logs_.Settle(again, 1);
+  EXPECT_EQ(state(0), SegmentState::kSealed);
+}
+
+TEST_F(OpenLogsTest, WhatIsGivenUpInTheMiddleIsLost) {
+  ASSERT_OK_AND_ASSIGN(const PhysicalRange run, logs_.Reserve(kUser, BlockCount(3), 0));
+  AppendAll(1);
+  logs_.GiveUp(run, 1);
+  EXPECT_EQ(logs_.room(kUser), BlockCount(4));
+  EXPECT_EQ(table_.written_blocks(), 4u);
+}
+
+// Its segment was filled by another class before.
+TEST_F(OpenLogsTest, GivingUpLeavesOtherLogsAlone) {
+  AppendAll(8);
+  table_.OnStale(SegmentId(0), 8, 8);
+  table_.FreeReleased(1);
+  for (int i = 0; i < 3; ++i)
+    ASSERT_THAT(logs_.Reserve(kRelocated, BlockCount(8), 0), IsOk());
+  ASSERT_OK_AND_ASSIGN(const PhysicalRange run,
+                       logs_.Reserve(kRelocated, BlockCount(8), 0));
+  ASSERT_EQ(run, Blocks(0, 8));
+  logs_.GiveUp(run, 8);
+  EXPECT_EQ(logs_.room(kRelocated), BlockCount(8));
+  EXPECT_EQ(logs_.room(kUser), BlockCount(0));
+}
+
+TEST_F(OpenLogsTest, RoomThatTheCleanerOpenedIsTheUsersOnlyWhileTheReserveIsWhole) {
+  AppendAll(16);
+  ASSERT_THAT(logs_.Reserve(kUser, BlockCount(3), 0), IsOk());
+  EXPECT_EQ(logs_.room(kUser), BlockCount(5));
+  EXPECT_FALSE(logs_.HasRoom(kUser));
+  EXPECT_FALSE(logs_.CanAppend(kUser));  // 1 spare, 2 reserved
+  EXPECT_THAT(logs_.Append(kUser, BlockCount(1), 16),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  table_.OnStale(SegmentId(1), 8, 16);
+  EXPECT_TRUE(logs_.CanAppend(kUser));
+  ASSERT_OK_AND_ASSIGN(const PhysicalRange appended,
+                       logs_.Append(kUser, BlockCount(1), 16));
+  EXPECT_EQ(appended, Blocks(23, 1));
+  EXPECT_TRUE(logs_.HasRoom(kUser));  // from now on like any other
+}
+
 TEST_F(OpenLogsTest, SealEarlyWaitsForReservations) {
   EXPECT_THAT(logs_.SealEarly(kRelocated, 0), IsOk());
   ASSERT_OK_AND_ASSIGN(const PhysicalRange run,

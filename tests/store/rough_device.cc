@@ -1,0 +1,98 @@
+#include "tests/store/rough_device.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "device/aligned_buffer.h"
+
+namespace gleaner::testing {
+
+class RoughQueue : public IoQueue {
+ public:
+  RoughQueue(RoughDevice* device, int depth) : IoQueue(device, depth), rough_(*device) {}
+
+ protected:
+  void DoStart(uint32_t id, const Piece&) override { pending_.push_back(id); }
+
+  void DoReap(ReapMode mode) override {
+    bool must = mode == ReapMode::kWait;
+    while (!pending_.empty() && (must || rough_.random_.Below(2) == 0)) {
+      must = false;
+      std::swap(pending_[rough_.random_.Below(pending_.size())], pending_.back());
+      const uint32_t id = pending_.back();
+      pending_.pop_back();
+      OpResult result;
+      if (rough_.outcome_)
+        result.status = rough_.outcome_(piece(id).type, piece(id).range);
+      if (result.status.ok()) {
+        result = Execute(piece(id));
+      } else {
+        Spoil(piece(id));
+      }
+      Finish(id, result);
+    }
+  }
+
+ private:
+  // On mem, and waits for it.
+  OpResult Execute(const Piece& piece) {
+    OpResult result;
+    const auto done = [&result](const OpResult& r) { result = r; };
+    const absl::Status submitted = Submit(piece, done);
+    if (!submitted.ok()) result.status = submitted;
+    while (rough_.mem_queue_->in_flight() > 0)
+      GLEANER_CHECK(rough_.mem_queue_->Wait().ok());
+    return result;
+  }
+
+  template <typename Done>
+  absl::Status Submit(const Piece& piece, Done done) {
+    IoQueue& mem = *rough_.mem_queue_;
+    switch (piece.type) {
+      case OpType::kRead:
+        return mem.Read(piece.range, piece.data, done);
+      case OpType::kWrite:
+        return mem.Write(piece.range, piece.data, {}, done);
+      case OpType::kWriteZeroes:
+        return mem.WriteZeroes(piece.range, done);
+      case OpType::kCopy:
+        return mem.Copy(piece.sources, piece.range.start, {}, done);
+      case OpType::kFlush:
+        return mem.Flush(done);
+      case OpType::kZoneReset:
+        return mem.ZoneReset(piece.range.start, done);
+      default:
+        return absl::UnimplementedError(OpName(piece.type));
+    }
+  }
+
+  void Spoil(const Piece& piece) {
+    if (piece.type != OpType::kWrite && piece.type != OpType::kCopy) return;
+    Piece garbage;
+    garbage.type = OpType::kWrite;
+    garbage.range = piece.range;
+    if (device().geometry().zoned())
+      garbage.range.count = DeviceBlockCount(piece.range.count.value() / 2);
+    if (garbage.range.empty()) return;
+    AlignedBuffer buffer(garbage.range.count.value() * device().geometry().block_bytes);
+    std::fill_n(buffer.data(), buffer.size(), '\xee');
+    garbage.data = buffer.data();
+    (void)Execute(garbage);  // out of order in a zone: then there is none
+  }
+
+  RoughDevice& rough_;
+  std::vector<uint32_t> pending_;
+};
+
+RoughDevice::RoughDevice(uint64_t seed, std::unique_ptr<MemDevice> mem)
+    : Device("rough", Access::kReadWrite, mem->geometry(), mem->hardware_copy_limits()),
+      mem_(std::move(mem)),
+      mem_queue_(*mem_->OpenQueue(1)),
+      random_(seed) {}
+
+absl::StatusOr<std::unique_ptr<IoQueue>> RoughDevice::DoOpenQueue(int depth) {
+  return std::make_unique<RoughQueue>(this, depth);
+}
+
+}  // namespace gleaner::testing

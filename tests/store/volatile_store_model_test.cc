@@ -1,0 +1,221 @@
+// The store against a plain array, while it is cleaned in the background and the device reorders
+// what is in flight, or fails.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/types.h"
+#include "device/mem_device.h"
+#include "gc/placement.h"
+#include "gc/victim_policy.h"
+#include "store/volatile_store.h"
+#include "tests/store/rough_device.h"
+#include "tests/store/store_bench.h"
+#include "tests/testing/status_matchers.h"
+
+namespace gleaner {
+namespace {
+
+using ::gleaner::testing::IsOk;
+using ::gleaner::testing::RoughDevice;
+using ::gleaner::testing::StatusIs;
+using ::gleaner::testing::StoreBench;
+
+constexpr uint32_t kBlockBytes = 512;
+constexpr uint64_t kVolumeBlocks = 96;
+constexpr uint32_t kSegmentBlocks = 16;
+constexpr uint32_t kMaxSegments = 24;
+
+enum class Backend { kMem, kZones, kRough, kRoughZones, kFailing, kFailingZones };
+
+// 12 of 16 blocks of a segment hold data.
+class RandomUser {
+ public:
+  RandomUser(Backend backend, uint64_t seed)
+      : backend_(backend),
+        random_(seed),
+        device_(MakeDevice(seed)),
+        bench_(MakeOptions(seed)) {
+    failing_ = backend == Backend::kFailing || backend == Backend::kFailingZones;
+  }
+
+  void Run(int operations) {
+    for (int i = 0; i < operations && !HasFailure(); ++i) Operate();
+    failing_ = false;
+    EXPECT_EQ(bench_.DrainAndCheck(), "");
+    EXPECT_LE(told_ + bench_.failed_reads(), injected_);
+  }
+
+  uint64_t cleaned() { return bench_.store().stats().cleaner.segments_cleaned; }
+  int injected() const { return injected_; }
+  int told() const { return told_; }
+
+ private:
+  static bool HasFailure() { return ::testing::Test::HasFailure(); }
+
+  std::unique_ptr<Device> MakeDevice(uint64_t seed) {
+    MemDeviceOptions options;
+    options.block_bytes = kBlockBytes;
+    options.capacity = DeviceBlockCount(kMaxSegments * kSegmentBlocks);
+    options.max_transfer = DeviceBlockCount(5);  // reads and writes come in odd pieces
+    options.copy_limits = {
+        .max_copy_blocks = 16, .max_copy_ranges = 4, .max_range_blocks = 8};
+    if (backend_ == Backend::kZones || backend_ == Backend::kRoughZones ||
+        backend_ == Backend::kFailingZones) {
+      options.zone_size = DeviceBlockCount(kSegmentBlocks);
+      options.zone_capacity = DeviceBlockCount(12);
+    }
+    if (backend_ == Backend::kMem || backend_ == Backend::kZones)
+      return *MemDevice::Create(options);
+    auto rough = std::make_unique<RoughDevice>(seed, options);
+    rough->set_outcome([this](OpType type, DeviceRange) { return Outcome(type); });
+    return rough;
+  }
+
+  // A zone that took part of a write takes no second attempt at it: there writes succeed.
+  absl::Status Outcome(OpType type) {
+    const bool may_fail =
+        failing_ && !(type == OpType::kWrite && backend_ == Backend::kFailingZones);
+    if (!may_fail || random_.Below(60) != 0) return absl::OkStatus();
+    ++injected_;
+    return absl::UnavailableError("for a while");
+  }
+
+  VolatileStoreOptions MakeOptions(uint64_t seed) {
+    VolatileStoreOptions options;
+    options.volume_blocks = kVolumeBlocks;
+    options.block_bytes = kBlockBytes;
+    options.segment_blocks = kSegmentBlocks;
+    options.segment_capacity_blocks = 12;
+    options.policy = MakeGreedyPolicy();
+    constexpr const char* kPlacements[] = {"none", "gc-log", "temperature:64:128",
+                                           "age-match"};
+    options.placement = *MakePlacement(
+        kPlacements[seed % 4], {.volume_blocks = kVolumeBlocks, .segment_blocks = 12});
+    options.cleaner.commit_segments = static_cast<uint32_t>(seed / 4 % 2);
+    options.cleaner.max_batch_victims = 1 + static_cast<uint32_t>(seed / 8 % 3);
+    options.segments = static_cast<uint32_t>(VolatileStore::LeastSegments(options));
+    // What half a copy wrote to a zone is lost room.
+    if (backend_ == Backend::kFailingZones) options.segments += 4;
+    options.device = device_.get();
+    options.copy.mode = seed % 3 == 0
+                            ? CopyMode::kNative
+                            : (seed % 3 == 1 ? CopyMode::kEmulate : CopyMode::kAuto);
+    options.clock = &clock_;
+    options.queue_depth = 1 + static_cast<int>(seed % 7);
+    return options;
+  }
+
+  void Operate() {
+    const uint64_t what = random_.Below(100);
+    const uint64_t lba =
+        random_.Below(random_.Below(2) == 0 ? kVolumeBlocks : kVolumeBlocks / 8);
+    const uint64_t count = 1 + random_.Below(std::min<uint64_t>(10, kVolumeBlocks - lba));
+    if (what < 40) {
+      Write(lba, count);
+    } else if (what < 65) {
+      bench_.Read(lba, count);
+    } else if (what < 70) {
+      bench_.Trim(lba, count);
+    } else if (what < 73) {
+      Flush();
+    } else if (what < 87) {
+      Clean();
+    } else if (what < 99) {
+      Take(bench_.store().Poll());
+    } else {
+      Take(bench_.store().Drain());
+    }
+  }
+
+  // Counts what the store tells of failures; there is no other reason for an error.
+  void Take(const absl::Status& status) {
+    if (status.ok()) return;
+    ++told_;
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable));
+  }
+
+  void Write(uint64_t lba, uint64_t count) {
+    absl::Status status = bench_.Write(lba, count);
+    for (int i = 0; !status.ok(); ++i) {
+      Take(status);
+      ASSERT_LT(i, 100);
+      status = bench_.Retry();
+    }
+  }
+
+  // One at a time: an error is told to every flush that waits.
+  void Flush() {
+    if (std::exchange(flushing_, true)) return;
+    bench_.store().Flush([this](absl::Status status) {
+      flushing_ = false;
+      Take(status);
+    });
+  }
+
+  void Clean() {
+    const Cleaner::StepResult result =
+        bench_.store().Clean({.spare_segments = static_cast<uint32_t>(random_.Below(8)),
+                              .free_segments = static_cast<uint32_t>(random_.Below(4))},
+                             random_.Below(20));
+    Take(result.status);
+    EXPECT_EQ(result.status.ok(), result.state != Cleaner::State::kFailed);
+  }
+
+  const Backend backend_;
+  Random random_;
+  ManualClock clock_;
+  bool failing_ = false;
+  bool flushing_ = false;
+  int injected_ = 0;
+  int told_ = 0;
+  std::unique_ptr<Device> device_;
+  StoreBench bench_;
+};
+
+// Runs seeds; returns the segments cleaned.
+uint64_t RunSeeds(Backend backend, uint64_t first_seed) {
+  uint64_t cleaned = 0;
+  for (uint64_t seed = first_seed; seed < first_seed + 48; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    fprintf(stderr, "S%lu\n", seed);
+    RandomUser user(backend, seed);
+    user.Run(1500);
+    if (::testing::Test::HasFailure()) return cleaned;
+    cleaned += user.cleaned();
+  }
+  return cleaned;
+}
+
+TEST(VolatileStoreModelTest, OnMem) { EXPECT_GT(RunSeeds(Backend::kMem, 0), 5000u); }
+
+TEST(VolatileStoreModelTest, OnZones) {
+  EXPECT_GT(RunSeeds(Backend::kZones, 100), 5000u);
+}
+
+TEST(VolatileStoreModelTest, OnADeviceThatReorders) {
+  EXPECT_GT(RunSeeds(Backend::kRough, 200), 5000u);
+}
+
+TEST(VolatileStoreModelTest, OnZonesThatReorder) {
+  EXPECT_GT(RunSeeds(Backend::kRoughZones, 400), 5000u);
+}
+
+TEST(VolatileStoreModelTest, OnZonesThatFail) {
+  EXPECT_GT(RunSeeds(Backend::kFailingZones, 500), 5000u);
+}
+
+TEST(VolatileStoreModelTest, OnADeviceThatFails) {
+  EXPECT_GT(RunSeeds(Backend::kFailing, 300), 5000u);
+}
+
+}  // namespace
+}  // namespace gleaner
