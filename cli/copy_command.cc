@@ -1,5 +1,7 @@
+#include <filesystem>
 #include <iostream>
 #include <limits>
+#include <system_error>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -32,7 +34,8 @@ struct CopyFlags {
 };
 
 absl::StatusOr<DeviceRange> ParseRange(absl::string_view text) {
-  const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(text, '+');
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(text, absl::MaxSplits('+', 1));
   uint64_t start;
   uint64_t count;
   if (!absl::SimpleAtoi(parts.first, &start) || !absl::SimpleAtoi(parts.second, &count)) {
@@ -86,14 +89,31 @@ absl::StatusOr<std::unique_ptr<Device>> Open(const char* flag, const std::string
 
 struct Outcome {
   CopyCounters counters;
-  uint64_t blocks = 0;          // asked for, of the target
+  uint64_t blocks = 0;          // asked for, of the target; 0: not begun
   uint64_t arrived_blocks = 0;  // known to be there
   uint32_t block_bytes = 0;
   double seconds = 0;
 };
 
+// One file under two names would be two devices, whose overlap nobody sees.
+absl::Status CheckNames(const CopyFlags& flags) {
+  if (flags.from == flags.to) return absl::OkStatus();
+  const auto from = ParseSpec(flags.from);
+  const auto to = ParseSpec(flags.to);
+  GLEANER_RETURN_IF_ERROR(UsageError("--from", from.status()));
+  GLEANER_RETURN_IF_ERROR(UsageError("--to", to.status()));
+  std::error_code ignored;
+  if (from->argument.empty() || to->argument.empty() ||
+      !std::filesystem::equivalent(from->argument, to->argument, ignored)) {
+    return absl::OkStatus();
+  }
+  return UsageError("--from", absl::StrCat(flags.from, " and ", flags.to,
+                                           " are one file; say the same for both"));
+}
+
 absl::Status Copy(const CopyFlags& flags, Outcome* outcome) {
   GLEANER_ASSIGN_OR_RETURN(const CopyMode mode, flags.mode.mode());
+  GLEANER_RETURN_IF_ERROR(CheckNames(flags));
   GLEANER_ASSIGN_OR_RETURN(auto target,
                            Open("--to", flags.to, Access::kReadWrite, flags.force));
   target->LowerCopyLimits(flags.limits.wish());
@@ -105,12 +125,14 @@ absl::Status Copy(const CopyFlags& flags, Outcome* outcome) {
   GLEANER_ASSIGN_OR_RETURN(CopyJob job, MakeJob(flags, source, *target));
   GLEANER_ASSIGN_OR_RETURN(
       auto engine, CopyEngine::Create(target.get(), {.mode = mode}, Clock::Real()));
-  for (const CopyRun& run : job.runs) outcome->blocks += run.from.count.value();
+  uint64_t blocks = 0;
+  for (const CopyRun& run : job.runs) blocks += run.from.count.value();
   outcome->block_bytes = target->geometry().block_bytes;
   const absl::Duration start = Clock::Real().Now();
   CopyResult result;
   GLEANER_RETURN_IF_ERROR(
       engine->Start(std::move(job), [&result](const CopyResult& r) { result = r; }));
+  outcome->blocks = blocks;
   while (!engine->idle()) GLEANER_RETURN_IF_ERROR(engine->Wait());
   for (const CopiedRun& run : result.runs)
     outcome->arrived_blocks += run.native.value() + run.emulated.value();
@@ -157,7 +179,9 @@ int RunCopy(std::vector<std::string> arguments) {
   app.add_option("--to", flags.to,
                  "SPEC of the target; the same text means the same device")
       ->required();
-  app.add_option("--at", flags.at, "First block of the target")->required();
+  app.add_option("--at", flags.at, "First block of the target")
+      ->required()
+      ->check(WholeNumber(0, UINT64_MAX));
   flags.mode.AddTo(app);
   flags.limits.AddTo(app);
   app.add_flag("--force", flags.force, "Overwrite a target that holds something else");

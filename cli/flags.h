@@ -23,6 +23,12 @@ namespace gleaner {
 // returned. An unknown flag is answered with the nearest known one.
 std::optional<int> ParseFlags(CLI::App& app, std::vector<std::string> arguments);
 
+// For an option's check(): digits that say a number from `least` to `most`. CLI11 by itself takes
+// -1 for 2^64 - 1, cuts what is too large to it, and reads 010 as eight.
+CLI::Validator WholeNumber(uint64_t least, uint64_t most);
+// Any number; the range is the command's affair.
+CLI::Validator Number();
+
 // --max_copy_blocks, --max_copy_ranges, --max_range_blocks. Zero is refused: it would mean that
 // nothing can be copied, which --copy=emulate says more clearly.
 struct LimitFlags {

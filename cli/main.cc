@@ -1,7 +1,11 @@
 // The `gleaner` command.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <iostream>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -45,6 +49,7 @@ int UnknownCommand(const std::string& name) {
   return kExitUsage;
 }
 
+// The type is that of every command. NOLINTNEXTLINE(performance-unnecessary-value-param)
 int RunVersion(std::vector<std::string> arguments) {
   if (!arguments.empty()) {
     std::cerr << "gleaner version: takes no arguments\n";
@@ -80,7 +85,25 @@ int RunHelp(std::vector<std::string> arguments) {
   return FinishOutput("help", kExitDone);
 }
 
+// A volume or a trace too large for the machine: one line, on whichever thread it happens.
+// The rest of the standard library allocates; what is called here does not.
+void OutOfMemory() {
+  constexpr char kMessage[] = "gleaner: out of memory\n";
+  [[maybe_unused]] const ssize_t written =
+      write(STDERR_FILENO, kMessage, sizeof(kMessage) - 1);
+  _exit(kExitFailed);
+}
+
+// A file that is opened while standard output is closed would take its place, and what is
+// printed would go into it. Writing to what stands in here fails.
+void KeepStandardDescriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd) _exit(kExitFailed);
+}
+
 int Main(int argc, char** argv) {
+  KeepStandardDescriptors();
+  std::set_new_handler(OutOfMemory);
   // A reader that closes the pipe is reported as any other failure to write.
   std::signal(SIGPIPE, SIG_IGN);
   std::vector<std::string> arguments(argv + 1, argv + argc);

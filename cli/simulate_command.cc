@@ -1,3 +1,8 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <iostream>
 #include <thread>
@@ -65,19 +70,24 @@ void AddWorkFlags(CLI::App& app, SimulateFlags* f) {
   app.add_option("--trace_volume", c.trace_volume, "One volume of it; default all");
   app.add_flag("--fill", c.fill, "Write the volume once before a trace");
   app.add_option("--volume_blocks", c.volume_blocks,
-                 "Live address space; from the trace where omitted");
+                 "Live address space; from the trace where omitted")
+      ->check(WholeNumber(1, UINT64_MAX));
   app.add_option("--block_bytes", c.block_bytes, "Bytes of a block")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(WholeNumber(1, UINT32_MAX));
   app.add_option("--segment_blocks", c.segment_blocks,
-                 "Blocks of a segment (512); a zoned device decides itself");
+                 "Blocks of a segment (512); a zoned device decides itself")
+      ->check(WholeNumber(1, UINT32_MAX));
   app.add_option("--utilization", f->utilizations, "Volume / physical space (0.80)");
   app.add_option(
       "--gc_trigger", f->gc_trigger,
       "garbage:F instead of a fixed space: clean while more than this share of all "
       "written blocks is stale");
   app.add_option("--writes", c.writes, "User writes after the fill, in volumes")
-      ->capture_default_str();
-  app.add_option("--warmup", c.warmup, "Of them, not counted (5; with a trace 0)");
+      ->capture_default_str()
+      ->check(Number());
+  app.add_option("--warmup", c.warmup, "Of them, not counted (5; with a trace 0)")
+      ->check(Number());
 }
 
 void AddPolicyFlags(CLI::App& app, SimulateFlags* f) {
@@ -94,14 +104,15 @@ void AddPolicyFlags(CLI::App& app, SimulateFlags* f) {
   app.add_option("--commit_segments", c.commit_segments,
                  "A released segment is reusable after so many further releases")
       ->capture_default_str()
-      ->check(CLI::Range(uint64_t{0}, uint64_t{1'000'000}));
+      ->check(WholeNumber(0, 1'000'000));
   f->copy.AddTo(app);
   f->limits.AddTo(app);
   app.add_option("--device", c.device,
                  "SPEC of a device to run on, verifying every block; omitted: a model");
   app.add_flag("--force", c.force, "Overwrite a device that holds something else");
   app.add_option("--seed", c.seed, "Of everything drawn at random")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(WholeNumber(0, UINT64_MAX));
   app.add_flag("--json", f->json, "One JSON object");
   app.add_option("--report", f->report, "Write the figures to this HTML file, too");
 }
@@ -154,8 +165,14 @@ absl::StatusOr<std::vector<SimulationConfig>> Expand(SimulateFlags* f) {
       utilizations.push_back(value);
     }
   }
-  if (victims.size() * placements.size() * utilizations.size() > kMaxRuns)
-    return UsageError("--victim", absl::StrCat("more than ", kMaxRuns, " runs"));
+  const size_t runs = victims.size() * placements.size() * utilizations.size();
+  if (runs > kMaxRuns)
+    return UsageError("--victim", absl::StrCat(runs, " runs, more than ", kMaxRuns));
+  if (runs > 1 && !f->config.trace.empty() && !CanBeReadTwice(f->config.trace)) {
+    return UsageError(
+        "--trace", absl::StrCat(f->config.trace, " can be read only once, and there are ",
+                                runs, " runs; save it to a file first"));
+  }
   std::vector<SimulationConfig> configs;
   for (const std::optional<double>& utilization : utilizations) {
     for (const std::string& victim : victims) {
@@ -171,15 +188,30 @@ absl::StatusOr<std::vector<SimulationConfig>> Expand(SimulateFlags* f) {
   return configs;
 }
 
+// Whether the report can be written, asked before the work and not after it. A file that is there
+// keeps its contents, one that is not does not stay.
+absl::Status CheckReport(const std::string& path) {
+  if (path.empty()) return absl::OkStatus();
+  int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0) unlink(path.c_str());
+  if (fd < 0 && errno == EEXIST)
+    fd = open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0)
+    return absl::ErrnoToStatus(errno, absl::StrCat("--report: cannot write ", path));
+  close(fd);
+  return absl::OkStatus();
+}
+
 absl::Status WriteReport(const std::string& path,
                          absl::Span<const SimulationResult> results) {
   if (path.empty()) return absl::OkStatus();
+  errno = 0;
   std::ofstream file(path, std::ios::trunc);
   file << HtmlReport(results);
   file.close();
-  if (!file)
-    return absl::UnavailableError(absl::StrCat("--report: ", path, " cannot be written"));
-  return absl::OkStatus();
+  if (file) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno != 0 ? errno : EIO,
+                             absl::StrCat("--report: cannot write ", path));
 }
 
 absl::StatusOr<std::vector<SimulationResult>> RunAll(
@@ -219,10 +251,10 @@ int RunSimulate(std::vector<std::string> arguments) {
 
   const auto configs = Expand(&flags);
   if (!configs.ok()) return ReportError(kName, configs.status());
+  if (absl::Status status = CheckReport(flags.report); !status.ok())
+    return ReportError(kName, status);
   const auto results = RunAll(*configs);
   if (!results.ok()) return ReportError(kName, results.status());
-  if (absl::Status status = WriteReport(flags.report, *results); !status.ok())
-    return ReportError(kName, status);
   const bool sweep = results->size() > 1;
   if (flags.json) {
     std::cout << (sweep ? SweepJson(*results) : RunJson(results->front())).dump(2)
@@ -230,7 +262,10 @@ int RunSimulate(std::vector<std::string> arguments) {
   } else {
     std::cout << (sweep ? RunsTable(*results) : RunText(results->front()));
   }
-  return FinishOutput(kName, kExitDone);
+  const int code = FinishOutput(kName, kExitDone);
+  if (absl::Status status = WriteReport(flags.report, *results); !status.ok())
+    return ReportError(kName, status);
+  return code;
 }
 
 }  // namespace gleaner

@@ -1,4 +1,4 @@
-// The process's peak resident memory, as the kernel counts it. Thread-safe.
+// The process's memory and the machine's, as the kernel counts them. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -7,5 +7,8 @@ namespace gleaner {
 
 // In bytes, since the process began.
 uint64_t PeakResidentBytes();
+
+// In bytes, of the machine; zero: not known.
+uint64_t PhysicalMemoryBytes();
 
 }  // namespace gleaner

@@ -18,9 +18,11 @@ namespace gleaner {
 namespace {
 
 // Requests taken from the source at a time.
-constexpr size_t kBatch = 256;
-// How far ahead of a write its map entry is asked for.
-constexpr size_t kPrefetchAhead = 16;
+constexpr size_t kBatch = 1024;
+// How many writes ahead of one it is asked for its map entry, then for what that leads to.
+constexpr size_t kEntryAhead = 24;
+constexpr size_t kLivenessAhead = 14;
+constexpr size_t kCandidateAhead = 6;
 
 // The cumulative counts at one moment.
 struct Snapshot {
@@ -124,9 +126,13 @@ absl::Status Simulation::Execute(const Request& request) {
 }
 
 absl::Status Simulation::ExecuteModelBatch(absl::Span<const Request> batch) {
+  const auto lba = [batch](size_t i) {
+    return Lba(batch[std::min(i, batch.size() - 1)].lba);
+  };
   for (size_t i = 0; i < batch.size(); ++i) {
-    if (i + kPrefetchAhead < batch.size())
-      store_->Prefetch(Lba(batch[i + kPrefetchAhead].lba));
+    store_->Prefetch(lba(i + kEntryAhead));
+    store_->PrefetchLiveness(lba(i + kLivenessAhead));
+    store_->PrefetchCandidate(lba(i + kCandidateAhead));
     absl::Status status = batch[i].op == RequestOp::kWrite
                               ? store_->Write(batch[i].range(), nullptr)
                               : Execute(batch[i]);

@@ -3,14 +3,19 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/nearest_name.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "device/device_factory.h"
 #include "gc/placement.h"
 #include "gc/victim_policy.h"
+#include "sim/process_memory.h"
 #include "sim/trace_reader.h"
 #include "sim/trace_source.h"
 #include "sim/usage_error.h"
@@ -25,6 +30,9 @@ constexpr uint32_t kDefaultSegmentBlocks = 512;
 // The map and the reverse map hold 32-bit lbas at their best; more is a mistake in a flag.
 constexpr uint64_t kMaxVolumeBlocks = uint64_t{1} << 40;
 constexpr uint32_t kMaxSegmentBlocks = 1 << 24;
+constexpr uint32_t kMaxSegments = UINT32_MAX / 2;
+// No simulation needs less for a block: its entry of the reverse map.
+constexpr uint64_t kLeastBytesPerBlock = 4;
 
 absl::Status CheckFlags(const SimulationConfig& c) {
   if (c.workload.empty() == c.trace.empty())
@@ -62,6 +70,25 @@ absl::Status CheckFlags(const SimulationConfig& c) {
   return absl::OkStatus();
 }
 
+// Before anything is read or opened: a typing error is not to be told after minutes.
+absl::Status CheckNames(const SimulationConfig& c) {
+  GLEANER_RETURN_IF_ERROR(
+      UsageError("--victim", MakeVictimPolicy(c.victim, {}).status()));
+  GLEANER_RETURN_IF_ERROR(UsageError("--foreground_victim",
+                                     MakeVictimPolicy(c.foreground_victim, {}).status()));
+  GLEANER_RETURN_IF_ERROR(
+      UsageError("--placement", MakePlacement(c.placement, {}).status()));
+  if (c.trace.empty() && c.trace_volume.has_value())
+    return UsageError("--trace_volume", "there is no --trace");
+  if (c.trace_format == "auto") return absl::OkStatus();
+  if (c.trace.empty()) return UsageError("--trace_format", "there is no --trace");
+  const std::vector<absl::string_view> formats = TraceFormatNames();
+  if (std::find(formats.begin(), formats.end(), c.trace_format) != formats.end())
+    return absl::OkStatus();
+  return UsageError("--trace_format",
+                    UnknownNameError("trace format", c.trace_format, formats));
+}
+
 absl::Status CheckAmounts(const SimulationConfig& c) {
   if (c.trace.empty()) {
     if (!c.volume_blocks.has_value())
@@ -70,13 +97,12 @@ absl::Status CheckAmounts(const SimulationConfig& c) {
       return UsageError("--writes", absl::StrCat(c.writes, " volumes cannot be written"));
     const double warmup = c.warmup.value_or(kDefaultWarmup);
     if (!(warmup >= 0 && warmup <= c.writes)) {
-      return UsageError("--warmup", absl::StrCat(warmup, " volumes are more than the ",
-                                                 c.writes, " that are written"));
+      return UsageError("--warmup",
+                        absl::StrCat(warmup, " volumes are not from 0 to the ", c.writes,
+                                     " that are written"));
     }
     return absl::OkStatus();
   }
-  if (c.fill && !c.volume_blocks.has_value() && c.trace == "-")
-    return UsageError("--fill", "needs --volume_blocks with a trace from standard input");
   if (const double warmup = c.warmup.value_or(0); !(warmup >= 0 && warmup < 1e9))
     return UsageError("--warmup", absl::StrCat(warmup, " volumes cannot be skipped"));
   return absl::OkStatus();
@@ -90,10 +116,11 @@ absl::Status OpenTraceSource(SimulationSetup* setup) {
   if (c.volume_blocks.has_value()) {
     setup->volume_blocks = *c.volume_blocks;
   } else {
-    if (c.trace == "-") {
-      return UsageError(
-          "--volume_blocks",
-          "a trace from standard input cannot be read twice to find it out");
+    if (!CanBeReadTwice(c.trace)) {
+      return UsageError("--volume_blocks",
+                        absl::StrCat(c.trace,
+                                     " cannot be read twice to find it out; "
+                                     "give it, or save the trace to a file"));
     }
     GLEANER_ASSIGN_OR_RETURN(const TraceCounts counts,
                              CountTrace(c.trace, c.trace_format, options));
@@ -157,6 +184,14 @@ absl::Status OpenSimulatedDevice(const std::function<void(absl::string_view)>& m
 absl::Status SizeSegments(SimulationSetup* setup) {
   SimulationConfig& c = setup->config;
   VolatileStoreOptions& store = setup->store;
+  if (setup->device != nullptr) {
+    const uint32_t device_block = setup->device->geometry().block_bytes;
+    if (c.block_bytes < device_block) {  // powers of two both
+      return UsageError("--block_bytes",
+                        absl::StrCat(c.block_bytes, " is less than a block of ",
+                                     setup->device->name(), ", ", device_block));
+    }
+  }
   if (setup->device == nullptr || !setup->device->geometry().zoned()) {
     store.segment_blocks = c.segment_blocks.value_or(kDefaultSegmentBlocks);
     store.segment_capacity_blocks = store.segment_blocks;
@@ -168,7 +203,7 @@ absl::Status SizeSegments(SimulationSetup* setup) {
     return UsageError("--segment_blocks", absl::StrCat(setup->device->name(),
                                                        " is zoned: a segment is a zone"));
   }
-  const uint64_t per_block = std::max<uint64_t>(1, c.block_bytes / g.block_bytes);
+  const uint64_t per_block = c.block_bytes / g.block_bytes;
   if (g.zone_size.value() % per_block != 0) {
     return UsageError("--block_bytes",
                       absl::StrCat("zones of ", g.zone_size.value(),
@@ -190,6 +225,39 @@ absl::Status CheckOpenZones(const SimulationSetup& setup) {
                                                 setup.device->name(), " allows ", limit));
 }
 
+double SegmentsFor(uint64_t volume_blocks, double utilization, uint32_t capacity_blocks) {
+  return std::ceil(static_cast<double>(volume_blocks) /
+                   (utilization * static_cast<double>(capacity_blocks)));
+}
+
+// The utilization at which a volume takes `least` segments, or a few more: in digits, which may
+// have been rounded to the wrong side.
+std::string MostUtilization(uint64_t volume_blocks, uint64_t least,
+                            uint32_t capacity_blocks) {
+  const double exact =
+      static_cast<double>(volume_blocks) /
+      (static_cast<double>(least) * static_cast<double>(capacity_blocks));
+  for (double factor : {1.0, 1 + 1e-5, 1 - 1e-5}) {  // StrCat gives six digits
+    const std::string digits = absl::StrCat(exact * factor);
+    double value;
+    if (!absl::SimpleAtod(digits, &value)) continue;
+    const double excess =
+        SegmentsFor(volume_blocks, value, capacity_blocks) - static_cast<double>(least);
+    if (excess == 0 || (factor < 1 && excess > 0)) return digits;
+  }
+  return absl::StrCat(exact / 2);
+}
+
+absl::Status CheckMemory(const SimulationSetup& setup) {
+  const uint64_t least = setup.volume_blocks * kLeastBytesPerBlock;
+  const uint64_t there = PhysicalMemoryBytes();
+  if (there == 0 || least <= there) return absl::OkStatus();
+  return UsageError(
+      "--volume_blocks",
+      absl::StrCat("the maps of ", setup.volume_blocks, " blocks take ", least >> 30,
+                   " GiB of memory or more; there are ", there >> 30, " GiB"));
+}
+
 absl::Status SizeSpace(SimulationSetup* setup) {
   SimulationConfig& c = setup->config;
   VolatileStoreOptions& store = setup->store;
@@ -197,10 +265,14 @@ absl::Status SizeSpace(SimulationSetup* setup) {
   if (c.garbage_trigger.has_value()) return absl::OkStatus();
   c.utilization = c.utilization.value_or(kDefaultUtilization);
   const double segments =
-      std::ceil(static_cast<double>(setup->volume_blocks) /
-                (*c.utilization * static_cast<double>(store.segment_capacity_blocks)));
-  if (segments > static_cast<double>(UINT32_MAX / 2))
-    return UsageError("--utilization", absl::StrCat(segments, " segments are too many"));
+      SegmentsFor(setup->volume_blocks, *c.utilization, store.segment_capacity_blocks);
+  if (segments > static_cast<double>(kMaxSegments)) {
+    return UsageError(
+        "--segment_blocks",
+        absl::StrCat(store.segment_capacity_blocks, " is too few: a volume of ",
+                     setup->volume_blocks, " blocks at a utilization of ", *c.utilization,
+                     " would take ", segments, " segments, more than ", kMaxSegments));
+  }
   store.segments = static_cast<uint32_t>(segments);
   if (const uint64_t least = VolatileStore::LeastSegments(store);
       store.segments < least) {
@@ -210,7 +282,8 @@ absl::Status SizeSpace(SimulationSetup* setup) {
             "no room for one segment per class and the reserve: ", store.segments,
             " segments of ", store.segment_capacity_blocks, " blocks for a volume of ",
             setup->volume_blocks, " blocks; the least space is ", least, " segments (",
-            least * store.segment_capacity_blocks, " blocks)"));
+            least * store.segment_capacity_blocks, " blocks): --utilization=",
+            MostUtilization(setup->volume_blocks, least, store.segment_capacity_blocks)));
   }
   return absl::OkStatus();
 }
@@ -241,15 +314,17 @@ absl::Status PrepareSimulation(const std::function<void(absl::string_view)>& mes
   VolatileStoreOptions& store = setup->store;
   GLEANER_RETURN_IF_ERROR(CheckFlags(c));
   GLEANER_RETURN_IF_ERROR(CheckAmounts(c));
-  GLEANER_RETURN_IF_ERROR(OpenSource(setup));
+  GLEANER_RETURN_IF_ERROR(CheckNames(c));
   GLEANER_RETURN_IF_ERROR(OpenSimulatedDevice(message, setup));
+  GLEANER_RETURN_IF_ERROR(SizeSegments(setup));
+  GLEANER_RETURN_IF_ERROR(OpenSource(setup));
   store.volume_blocks = setup->volume_blocks;
   store.block_bytes = c.block_bytes;
   store.cleaner.commit_segments = c.commit_segments;
-  GLEANER_RETURN_IF_ERROR(SizeSegments(setup));
   GLEANER_RETURN_IF_ERROR(MakePolicies(setup));
   GLEANER_RETURN_IF_ERROR(CheckOpenZones(*setup));
   GLEANER_RETURN_IF_ERROR(SizeSpace(setup));
+  GLEANER_RETURN_IF_ERROR(CheckMemory(*setup));
   store.cleaner.order = c.order;
   store.cleaner.seed = Mix64(c.seed);
   store.device = setup->device.get();

@@ -1,5 +1,7 @@
 #include "sim/trace_reader.h"
 
+#include <sys/stat.h>
+
 #include <utility>
 
 #include "absl/status/status.h"
@@ -74,6 +76,13 @@ absl::StatusOr<std::unique_ptr<TraceReader>> OpenTrace(const std::string& path,
 absl::StatusOr<std::unique_ptr<TraceReader>> OpenTraceFromMemory(
     absl::string_view contents, absl::string_view name, absl::string_view format) {
   return OpenInput(LineReader::FromMemory(contents, name), format);
+}
+
+bool CanBeReadTwice(const std::string& path) {
+  if (path == "-") return false;
+  struct stat st;
+  return stat(path.c_str(), &st) != 0 || S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) ||
+         S_ISDIR(st.st_mode);
 }
 
 std::vector<absl::string_view> TraceFormatNames() {

@@ -59,6 +59,10 @@ absl::StatusOr<std::unique_ptr<TraceReader>> OpenTrace(const std::string& path,
 absl::StatusOr<std::unique_ptr<TraceReader>> OpenTraceFromMemory(
     absl::string_view contents, absl::string_view name, absl::string_view format);
 
+// Whether opening `path` again gives the same bytes: not so for standard input ("-"), pipes and
+// the like. True for what does not exist: opening it says more.
+bool CanBeReadTwice(const std::string& path);
+
 // Known formats, without "auto", in the order of the table.
 std::vector<absl::string_view> TraceFormatNames();
 

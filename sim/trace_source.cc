@@ -219,9 +219,9 @@ absl::StatusOr<std::unique_ptr<TraceSource>> TraceSource::Make(
 
 absl::StatusOr<TraceCounts> CountTrace(const std::string& path, absl::string_view format,
                                        TraceSourceOptions options) {
-  if (path == "-") {
+  if (!CanBeReadTwice(path)) {
     return absl::InvalidArgumentError(
-        "standard input cannot be read twice: give --volume_blocks");
+        absl::StrCat(path, " cannot be read twice: give --volume_blocks"));
   }
   options.volume_blocks.reset();
   GLEANER_ASSIGN_OR_RETURN(auto reader, OpenTrace(path, format));

@@ -73,8 +73,8 @@ class TraceSource : public RequestSource {
 
 // Reads a whole trace and counts it: the first pass that --utilization needs where
 // --volume_blocks is not given (footprint_blocks is then the volume).
-// `options.volume_blocks` is ignored. Standard input is refused with InvalidArgument: it
-// cannot be read a second time.
+// `options.volume_blocks` is ignored. What cannot be read a second time (CanBeReadTwice) is
+// refused with InvalidArgument.
 absl::StatusOr<TraceCounts> CountTrace(const std::string& path, absl::string_view format,
                                        TraceSourceOptions options);
 

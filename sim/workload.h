@@ -1,10 +1,8 @@
 // Synthetic workloads: endless rules for which block is written next, cut at a number of
 // writes.
 //
-//   GLEANER_ASSIGN_OR_RETURN(auto source, MakeWorkload("zipf:0.99", {.volume_blocks =
-//   445'644,
-//                                                                    .writes = 8'912'880,
-//                                                                    .seed = 1}));
+//   const WorkloadOptions options{.volume_blocks = 445'644, .writes = 8'912'880};
+//   GLEANER_ASSIGN_OR_RETURN(auto source, MakeWorkload("zipf:0.99", options));
 //   Request batch[256];
 //   GLEANER_ASSIGN_OR_RETURN(size_t n, source->Next(absl::MakeSpan(batch)));
 //
@@ -35,9 +33,9 @@ struct WorkloadOptions {
 //
 //   uniform       every block with equal probability
 //   sequential    block 0, 1, 2 and so on, and from 0 again after the last
-//   zipf:ALPHA    rank r of 1..N with probability proportional to r^-ALPHA, 0 < ALPHA <=
-//   20; a
-//                 seeded permutation says which block has which rank, once for all
+//   zipf:ALPHA    rank r of 1..N with probability proportional to r^-ALPHA, for ALPHA
+//                 above 0, at most 20; a seeded permutation says which block has which
+//                 rank, once for all
 //   hotcold:WRITES:SPACE
 //                 the share WRITES of the writes goes to the share SPACE of the blocks,
 //                 the rest to the others, both with equal probability within; a seeded

@@ -252,7 +252,7 @@ INSTANTIATE_TEST_SUITE_P(
 // -- Traces -----------------------------------------------------------------------------------
 
 std::string WriteTrace(const std::string& name, const std::string& text) {
-  const std::string path = ::testing::TempDir() + "/" + name;
+  std::string path = ::testing::TempDir() + "/" + name;
   std::ofstream(path) << text;
   return path;
 }
@@ -291,7 +291,7 @@ TEST(SimulationTest, GarbageTriggerNeedsNoFixedSpace) {
   ASSERT_OK_AND_ASSIGN(const Traced model, RunTraced(config));
   EXPECT_GT(model.result.segments_cleaned, 100u);
   // Live blocks are at least 85 % of what is written, within a few open segments.
-  EXPECT_NEAR(static_cast<double>(model.result.segments), 12'000 / 64 / 0.85, 40);
+  EXPECT_NEAR(static_cast<double>(model.result.segments), 12'000 / (64 * 0.85), 40);
   config.device = kMem;
   ASSERT_OK_AND_ASSIGN(const Traced device, RunTraced(config));
   EXPECT_EQ(device.victims, model.victims);

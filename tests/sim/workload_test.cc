@@ -18,7 +18,6 @@ namespace gleaner {
 namespace {
 
 using ::gleaner::testing::StatusIs;
-using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 

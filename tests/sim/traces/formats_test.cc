@@ -12,7 +12,6 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using testing::IsOk;
 using testing::StatusIs;
 
 TEST(VolumeNamesTest, NumbersInOrderOfAppearance) {

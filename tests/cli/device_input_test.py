@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""Devices: what is missing, too small, foreign, full, read-only, in use or damaged."""
+
+import ctypes
+import mmap
+import os
+import re
+import signal
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+from command_testing import (CommandTest, FAILED, GLEANER, WRONG_USE, main,  # noqa: E402
+                             simulate)
+
+MIB = 1 << 20
+# Runs until it is killed, on a device of 4 MiB.
+ENDLESS = simulate("--device=file:device,size=4M", "--writes=1e9", "--json")
+
+
+def on(path, *flags):
+    return simulate(f"--device=file:{path}", *flags)
+
+
+class DeviceTest(CommandTest):
+    def test_missing(self):
+        self.refuses(on("missing"), FAILED, "missing", "No such file")
+        self.refuses(on("folder/missing,size=4M"), FAILED, "folder/missing", "No such file")
+        self.refuses(["identify", "file:missing"], FAILED, "missing", "No such file")
+        self.refuses(["identify", "file:missing,size=1M"], FAILED, "missing does not exist")
+
+    def test_neither_file_nor_block_device(self):
+        os.mkdir("folder")
+        os.mkfifo("fifo")
+        for path in ["folder", "fifo", "/dev/null"]:
+            self.refuses(on(path), WRONG_USE, f"--device: {path} is neither")
+
+    def test_smaller_than_asked(self):
+        self.refuses(on("new,size=1M"), FAILED, "file:new has room for 16 segments of 16 blocks",
+                     "20 are needed")
+        self.write("old", bytes(MIB))
+        self.refuses(on("old"), FAILED, "file:old has room for 16 segments")
+        self.refuses(on("old,size=4M"), FAILED, "old exists and has 1048576 bytes, not 4194304")
+        self.refuses(on("tiny,size=1000"), WRONG_USE, "--device: tiny has 1000 bytes")
+        self.refuses(on("huge,size=8000000T"), FAILED, "huge", "File too large")
+        self.refuses(simulate("--device=mem:size=1M"), FAILED, "mem has room for 16 segments")
+
+    def test_a_new_file_is_not_left_behind_by_wrong_use(self):
+        for flag in ["--victim=gredy", "--utilization=0.99", "--copy=native", "--writes=-1",
+                     "--trace=missing"]:
+            arguments = on("new,size=4M", flag)
+            if "trace" in flag:
+                arguments = ["simulate", "--device=file:new,size=4M", flag]
+            self.refuses(arguments, FAILED if "trace" in flag else WRONG_USE)
+
+    def test_foreign_data(self):
+        for name, content in [("first", b"database".ljust(4 * MIB, b"\0")),
+                              ("last", b"database".rjust(4 * MIB, b"\0")),
+                              ("both", os.urandom(4 * MIB))]:
+            self.write(name, content)
+            # refuses() compares every byte.
+            self.refuses(on(name), FAILED, f"file:{name} holds data that is not Gleaner's",
+                         "only with --force")
+            self.refuses(["copy", "--from=mem:size=1M", "--ranges=0+8", f"--to=file:{name}",
+                          "--at=0"], FAILED, f"file:{name} holds data", "--force")
+            self.succeeds(on(name, "--force"))
+            self.succeeds(on(name))  # it is ours now
+
+    def test_a_full_disk(self):
+        self.mount("disk", "size=256k")
+        self.refuses(on("disk/device,size=4M"), FAILED, "file:disk/device: write at block ",
+                     "No space left on device")
+        self.refuses(["copy", "--from=mem:size=1M", "--ranges=0+256", "--at=0",
+                      "--to=file:disk/other,size=1M"], FAILED, "write at block",
+                     "No space left on device", "of 256 blocks are known to have arrived")
+
+    def test_read_only(self):
+        self.mount("disk", "size=8m")
+        self.write("disk/device", bytes(4 * MIB))
+        self.mount("disk", "size=8m", MS_REMOUNT | MS_RDONLY)
+        self.refuses(on("disk/device"), FAILED, "disk/device", "Read-only file system")
+        self.refuses(on("disk/new,size=4M"), FAILED, "disk/new", "Read-only file system")
+        self.refuses(simulate("--report=disk/page.html"), FAILED,
+                     "--report: cannot write disk/page.html: Read-only file system")
+        self.assertIn("capacity_blocks", self.succeeds(["identify", "file:disk/device"]))
+
+    def mount(self, name, options, flags=0):
+        """A tmpfs, in a namespace that this process enters; skips where that is not permitted."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        if not DeviceTest.in_namespace:
+            if (libc.unshare(CLONE_NEWNS) != 0 and
+                    libc.unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0):
+                self.skipTest("mounting is not permitted: no run on a full or read-only disk")
+            libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
+            DeviceTest.in_namespace = True
+        os.makedirs(name, exist_ok=True)
+        if libc.mount(b"none", name.encode(), b"tmpfs", flags, options.encode()) != 0:
+            self.skipTest("mounting is not permitted: no run on a full or read-only disk")
+        self.addCleanup(libc.umount, os.path.abspath(name).encode())
+
+    in_namespace = False
+
+
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+MS_RDONLY, MS_REMOUNT, MS_REC, MS_PRIVATE = 1, 32, 16384, 1 << 18
+
+
+class OtherProcessTest(CommandTest):
+    def start(self, arguments):
+        """Starts, and waits until it has written to the device."""
+        run = subprocess.Popen([GLEANER] + arguments, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+        self.addCleanup(run.communicate)
+        self.addCleanup(run.kill)
+        self.wait_until(lambda: run.poll() is not None or (
+            os.path.exists("device") and os.stat("device").st_blocks > 1000))
+        return run
+
+    def test_a_second_run_is_refused_and_the_first_goes_on(self):
+        # Long enough to be met, and it verifies every block at its end.
+        first = self.start(simulate("--device=file:device,size=4M", "--writes=100", "--json"))
+        second = self.run_command(on("device"))
+        self.assertIsNone(first.poll(), "the first run was too short for this test")
+        self.is_one_line(second, FAILED, ["device is in use"], "second run")
+        forced = self.run_command(on("device", "--force"))
+        self.is_one_line(forced, FAILED, ["device is in use"], "second run")
+        out, err = first.communicate(timeout=100)
+        self.assertEqual((first.returncode, err), (0, ""))
+        self.assertIn('"verified_blocks"', out)
+
+    def test_a_killed_run_leaves_a_device_for_the_next(self):
+        run = self.start(ENDLESS)
+        run.send_signal(signal.SIGKILL)
+        self.assertEqual(run.wait(), -signal.SIGKILL)
+        self.assertEqual(os.path.getsize("device"), 4 * MIB)
+        # The kernel drops the lock only when what io_uring had under way has ended.
+        runs = []
+        self.wait_until(lambda: runs.append(self.run_command(on("device"))) or
+                        "in use" not in runs[-1].stderr)
+        self.assertEqual((runs[-1].returncode, runs[-1].stderr), (0, ""))
+
+    def test_several_runs_one_after_the_other(self):
+        self.succeeds(on("device,size=4M", "--victim=greedy,fifo,random,cost-benefit",
+                         "--placement=none,gc-log"))
+
+    def test_a_block_that_changes_behind_its_back(self):
+        run = self.start(simulate("--workload=sequential", "--victim=fifo", "--writes=300",
+                                  "--device=file:device,size=4M", "--json"))
+        # Not through the page cache, where the kernel itself notices and fails the flush.
+        device = os.open("device", os.O_RDWR | os.O_DIRECT)
+        self.addCleanup(os.close, device)
+        garbage = mmap.mmap(-1, 4096)
+        garbage.write(b"\xa5" * 4096)
+        while run.poll() is None:  # what is overwritten in time is not noticed
+            for block in range(0, 320, 5):
+                os.pwritev(device, [garbage], block * 4096)
+        out, err = run.communicate()
+        self.assertEqual((run.returncode, out), (FAILED, ""), err)
+        self.assertRegex(err, r"\Agleaner simulate: physical block \d+, lba \d+[^\n]*\n\Z")
+        self.assertLess(int(re.search(r"physical block (\d+)", err)[1]), 320)
+
+
+class CopyTest(CommandTest):
+    def copy(self, ranges, at, *flags, to="mem:size=1M", source="mem:size=1M"):
+        return ["copy", f"--from={source}", f"--ranges={ranges}", f"--to={to}", f"--at={at}",
+                *flags]
+
+    def test_ranges(self):
+        for ranges in ["0+0", "1+1,4+0"]:
+            self.refuses(self.copy(ranges, 100), WRONG_USE, "--ranges: ", "is empty")
+        for ranges in ["a+1", "1+", "+1", "1", "1+1+1", "1+1,", "-1+4", "1-4",
+                       "99999999999999999999+1"]:
+            self.refuses(self.copy(ranges, 100), WRONG_USE, "--ranges: ", "is not START+COUNT")
+        for at in ["-1", "x", "1.5", "18446744073709551616"]:
+            self.refuses(self.copy("0+1", at), WRONG_USE, f'--at: "{at}" is not a whole number')
+
+    def test_bounds_and_overlap(self):
+        for ranges in ["250+10", "0+1,256+1", "0+18446744073709551613"]:
+            self.refuses(self.copy(ranges, 0), FAILED, "mem: range", "past the end at block 256")
+        for at in [250, 256, 18446744073709551615]:
+            line = self.refuses(self.copy("0+10", at), FAILED, "mem has no room", f"{at}+10",
+                                "ends at block 256")
+            self.assertNotIn("arrived", line)  # nothing was submitted
+        line = self.refuses(self.copy("0+10", 5), FAILED, "source blocks 0+10",
+                            "target blocks 5+10 overlap on mem")
+        self.assertNotIn("arrived", line)
+        self.succeeds(self.copy("0+10", 10))
+
+    def test_block_sizes(self):
+        self.refuses(self.copy("0+1", 0, to="mem:size=1M,block=8192"), WRONG_USE,
+                     '--ranges: "0+1" is no multiple', "8192")
+
+    def test_devices(self):
+        self.refuses(self.copy("0+1", 0, to="file:missing"), FAILED, "missing")
+        self.refuses(self.copy("0+1", 0, source="file:missing"), FAILED, "missing")
+        self.refuses(self.copy("0+1", 0, source="fiel:x"), WRONG_USE, "--from: ", '"file"?')
+        self.refuses(self.copy("0+1", 0, to="fiel:x"), WRONG_USE, "--to: ", '"file"?')
+        self.refuses(self.copy("0+1", 0, "--copy=nativ"), WRONG_USE, "--copy: ", '"native"?')
+        new = "file:new,size=1M"  # not there after any error
+        self.refuses(self.copy("0+1000", 0, to=new), FAILED, "past the end")
+        self.refuses(self.copy("0+8", 250, to=new), FAILED, "file:new has no room")
+        self.refuses(self.copy("0+8", 0, to=new, source="file:missing"), FAILED, "missing")
+        self.refuses(self.copy("0+8", 0, "--copy=native", to=new), FAILED, "native", "file:new")
+
+    def test_one_file_under_two_names(self):
+        self.write("device", bytes(MIB))
+        self.refuses(self.copy("0+8", 4, source="file:device", to="file:./device"), WRONG_USE,
+                     "--from: file:device and file:./device are one file")
+        self.refuses(self.copy("0+8", 4, source="file:device", to="file:device"), FAILED,
+                     "overlap on file:device")
+        self.succeeds(self.copy("0+8", 8, source="file:device", to="file:device"))
+
+
+class IdentifyTest(CommandTest):
+    def test_every_backend(self):
+        self.write("device", bytes(MIB))
+        for spec, words in [("mem:size=1M", "copy_offload"), ("file:device", "can_copy"),
+                            ("mem:size=64M,zone=1M,zone_capacity=768K,max_open=3", "max_open")]:
+            before = self.contents()
+            self.assertIn(words, self.succeeds(["identify", spec]))
+            self.assertEqual(self.contents(), before)
+
+    def test_foreign_data_may_be_looked_at(self):
+        self.write("device", os.urandom(MIB))
+        self.succeeds(["identify", "file:device"])
+
+
+if __name__ == "__main__":
+    main()
