@@ -318,9 +318,29 @@ def check_banned(files):
                               f"{match.group().strip(' (')}: {advice}")
 
 
+def check_excerpts(files):
+    """Code in the README, between its lines of an ellipsis, is that of the program linked above
+    it: the same lines in the same order."""
+    text = files.get("README.md", "")
+    for block in re.finditer(r"^```cpp\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        links = re.findall(r"\]\(([^)]*\.cc)\)", text[:block.start()])
+        source = files.get(links[-1], "") if links else ""
+        lines, at = [line.strip() for line in source.splitlines()], 0
+        for part in re.split(r"^ *…\n", block.group(1), flags=re.MULTILINE):
+            wanted = [line.strip() for line in part.strip().splitlines()]
+            while at < len(lines) and lines[at:at + len(wanted)] != wanted:
+                at += 1
+            at += len(wanted)
+            if at > len(lines):
+                yield Finding("excerpt", "README.md", _line_of(text, block.start()),
+                              f"is not in {links[-1] if links else 'any program linked above'}, "
+                              f"or not in this order: {wanted[0] if wanted else ''}")
+                break
+
+
 CHECKS = [
     check_includes, check_orphans, check_marks, check_lengths, check_machine_paths,
-    check_headers, check_visibility, check_build_lists, check_banned,
+    check_headers, check_visibility, check_build_lists, check_banned, check_excerpts,
 ]
 
 

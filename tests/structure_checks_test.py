@@ -146,6 +146,24 @@ class BannedTest(unittest.TestCase):
             self.assertEqual(found(checks.check_banned, {path: good}), [], path)
 
 
+class ExcerptsTest(unittest.TestCase):
+    SOURCE = "class A {\n  void F() {\n    G();\n  }\n};\n\nint main() {\n}\n"
+
+    def check(self, block, link="[x](examples/x/x.cc)"):
+        return found(checks.check_excerpts, {"README.md": f"{link}\n```cpp\n{block}```\n",
+                                             "examples/x/x.cc": self.SOURCE})
+
+    def test_lines_of_the_program(self):
+        for good in ["class A {\n  …\n};\n", "void F() {\n  G();\n}\n…\nint main() {\n}\n",
+                     self.SOURCE]:
+            self.assertEqual(self.check(good), [], good)
+        for bad in ["class B {\n  …\n};\n", "class A {\n};\n", "  H();\n",
+                    "int main() {\n…\nclass A {\n", "G();\n…\nG();\n"]:
+            self.assertEqual(self.check(bad), ["README.md:2"], bad)
+        self.assertEqual(self.check("G();\n", link="no link"), ["README.md:2"])
+        self.assertEqual(self.check("G();\n", link="[x](gone.cc)"), ["README.md:2"])
+
+
 class TreeTest(unittest.TestCase):
     FILES = {"gc/BUILD": '"a.cc"', "gc/a.cc": "void F() " + body(71)}
 

@@ -2,12 +2,10 @@
 // its segments cleaned by Gleaner. The program fills it, overwrites and deletes until everything
 // has been cleaned many times over, then checks every value.
 //
-//   own_index [SPEC]      by default mem:size=64M
+//   own_index [SPEC [--force]]      by default mem:size=64M
 //
 // A value takes one block. The index is in memory only, so the data does not outlive the process.
-// A device that holds anything is refused.
-#include <cstdio>
-#include <cstring>
+// A device that holds anything is overwritten only with --force.
 #include <iostream>
 #include <memory>
 #include <string>
@@ -47,7 +45,7 @@ constexpr uint32_t kSegmentBlocks = 256;
 constexpr ClassId kUserLog(0);
 constexpr BlockCount kOne(1);
 constexpr uint64_t kLeastSegments = 8;
-// Put copies at most so many blocks in the background once fewer segments are spare.
+// A Put copies at most so many blocks in the background once fewer segments are spare.
 constexpr uint64_t kBackgroundBlocks = 16;
 constexpr uint32_t kBackgroundSpare = 3;
 
@@ -63,33 +61,57 @@ class OwnIndexStore final : private RelocationSink {
   void PrintCounters() const;
 
  private:
-  // What the index points to. Its place in records_ is its handle: the cleaner's "lba".
+  // A key's place in records_ is its handle: what the cleaner calls an lba. It keeps it when it
+  // is deleted.
   struct Record {
-    PhysicalBlock block;  // invalid: gone
+    PhysicalBlock block;  // invalid: deleted
     uint32_t bytes = 0;
   };
 
-  OwnIndexStore(Device* device, uint32_t segments);
+  // What is live in the victim. Put has waited for its write, so every live block can be read.
+  void LiveExtents(SegmentId victim, std::vector<Extent>* extents, Done done) override {
+    liveness_.ForEachLiveRun(victim, [&](PhysicalRange run) {
+      for (PhysicalBlock block = run.start; block < run.end(); ++block)
+        extents->push_back({handles_[block.value()], block, kOne});
+    });
+    done(absl::OkStatus());
+  }
 
-  // RelocationSink: what the cleaner asks and tells.
-  void LiveExtents(SegmentId victim, std::vector<Extent>* extents, Done done) override;
+  // Where survivors may go.
   absl::StatusOr<PhysicalRange> Reserve(const Reservation& r) override {
     return logs_.Reserve(r.log_class, r.at_most, r.modified_at_blocks);
   }
   BlockCount RoomInOpenSegment(ClassId log_class) const override {
     return logs_.room(log_class);
   }
-  void Commit(absl::Span<const Move> moves, Done done) override;
   void Settle(PhysicalRange reserved) override { logs_.Settle(reserved, now_blocks_); }
-  void MakeDurable(Done done) override;
 
-  absl::Status MakeRoom();
-  absl::Status CleanInBackground();
-  void MarkLive(PhysicalBlock block, Lba handle);
-  void MarkStale(PhysicalBlock block) {
-    table_.OnStale(liveness_.MarkStale(block), 1, now_blocks_);
+  // They have been copied: the index follows, but not where the user was faster.
+  void Commit(absl::Span<const Move> moves, Done done) override {
+    for (const Move& move : moves) {
+      for (BlockCount i; i < move.count; i += kOne) {
+        const Lba handle = move.lba + i;
+        if (records_[handle.value()].block == move.from + i) {
+          PointTo(handle, move.to + i);
+        } else {
+          ++overtaken_blocks_;
+        }
+      }
+    }
+    done(absl::OkStatus());
   }
-  void Drop(Lba handle);
+
+  // Only afterwards are cleaned segments written again.
+  void MakeDurable(Done done) override {
+    auto shared = std::make_shared<Done>(std::move(done));
+    const absl::Status accepted =
+        queue_->Flush([shared](const OpResult& result) { (*shared)(result.status); });
+    if (!accepted.ok()) (*shared)(accepted);
+  }
+
+  OwnIndexStore(Device* device, uint32_t segments);
+  absl::Status MakeRoom();
+  void PointTo(Lba handle, PhysicalBlock block);
 
   const BlockLayout layout_;
   const SegmentGeometry geometry_;
@@ -100,8 +122,7 @@ class OwnIndexStore final : private RelocationSink {
   SegmentLiveness liveness_;
   absl::flat_hash_map<std::string, Lba> index_;
   std::vector<Record> records_;  // by handle
-  std::vector<Lba> free_handles_;
-  std::vector<Lba> handles_;  // by physical block: whose it is, while it is live
+  std::vector<Lba> handles_;     // by physical block: whose it is, while it is live
   AlignedBuffer buffer_{kBlockBytes};
   uint64_t now_blocks_ = 0;        // user blocks written: the cleaner's time
   uint64_t overtaken_blocks_ = 0;  // overwritten or deleted while they were being copied
@@ -113,10 +134,8 @@ class OwnIndexStore final : private RelocationSink {
 
 absl::StatusOr<std::unique_ptr<OwnIndexStore>> OwnIndexStore::Create(Device* device) {
   const Geometry& g = device->geometry();
-  if (g.zoned()) return absl::UnimplementedError("own_index does not reset zones");
-  if (g.block_bytes > kBlockBytes)
-    return absl::InvalidArgumentError(
-        absl::StrCat("device blocks of ", g.block_bytes, " bytes"));
+  if (g.zoned() || g.block_bytes > kBlockBytes)
+    return absl::UnimplementedError("only blocks of up to 4096 bytes, and no zones");
   const uint64_t segments =
       g.capacity.value() * g.block_bytes / kBlockBytes / kSegmentBlocks;
   if (segments < kLeastSegments || segments > UINT32_MAX)
@@ -144,41 +163,31 @@ OwnIndexStore::OwnIndexStore(Device* device, uint32_t segments)
       liveness_(geometry_, segments),
       handles_(uint64_t{segments} * kSegmentBlocks) {}
 
-// -- The store --------------------------------------------------------------------------------
-
 absl::Status OwnIndexStore::Put(const std::string& key, const std::string& value) {
-  if (value.size() > kBlockBytes)
-    return absl::InvalidArgumentError("the value is too long");
+  if (value.size() > kBlockBytes) return absl::OutOfRangeError("value too long");
   GLEANER_RETURN_IF_ERROR(MakeRoom());
   GLEANER_ASSIGN_OR_RETURN(const PhysicalRange run,
                            logs_.Append(kUserLog, kOne, now_blocks_));
   ++now_blocks_;
-  std::memset(buffer_.data(), 0, buffer_.size());
-  std::memcpy(buffer_.data(), value.data(), value.size());
+  value.copy(buffer_.data(), value.size());
   const absl::Status written =
       WriteBlocks(*queue_, layout_.ToDevice(run), buffer_.data());
   if (written.ok()) {
-    if (free_handles_.empty()) {
-      free_handles_.push_back(Lba(records_.size()));
-      records_.emplace_back();
-    }
-    const Lba handle = free_handles_.back();
-    free_handles_.pop_back();
+    const Lba handle = index_.try_emplace(key, Lba(records_.size())).first->second;
+    if (handle == Lba(records_.size())) records_.emplace_back();
     records_[handle.value()].bytes = static_cast<uint32_t>(value.size());
-    MarkLive(run.start, handle);
-    const auto [entry, is_new] = index_.try_emplace(key, handle);
-    if (!is_new) Drop(std::exchange(entry->second, handle));
+    PointTo(handle, run.start);
   }
   // After a failed write, too: the block is then garbage. A full segment becomes a candidate.
   logs_.SealIfFull(run, now_blocks_);
-  GLEANER_RETURN_IF_ERROR(written);
-  return CleanInBackground();
+  return written;
 }
 
 absl::StatusOr<std::string> OwnIndexStore::Get(const std::string& key) {
   const auto entry = index_.find(key);
-  if (entry == index_.end()) return absl::NotFoundError(key);
-  const Record& record = records_[entry->second.value()];
+  const Record record =
+      entry == index_.end() ? Record() : records_[entry->second.value()];
+  if (!record.block.valid()) return absl::NotFoundError(key);
   GLEANER_RETURN_IF_ERROR(
       ReadBlocks(*queue_, layout_.ToDevice({record.block, kOne}), buffer_.data()));
   return std::string(buffer_.data(), record.bytes);
@@ -187,97 +196,43 @@ absl::StatusOr<std::string> OwnIndexStore::Get(const std::string& key) {
 absl::Status OwnIndexStore::Delete(const std::string& key) {
   const auto entry = index_.find(key);
   if (entry == index_.end()) return absl::NotFoundError(key);
-  Drop(entry->second);
-  index_.erase(entry);
+  PointTo(entry->second, PhysicalBlock());
   return absl::OkStatus();
 }
 
-void OwnIndexStore::MarkLive(PhysicalBlock block, Lba handle) {
-  records_[handle.value()].block = block;
+// The one place that changes where a record is; an invalid block: nowhere.
+void OwnIndexStore::PointTo(Lba handle, PhysicalBlock block) {
+  const PhysicalBlock old = std::exchange(records_[handle.value()].block, block);
+  if (old.valid()) table_.OnStale(liveness_.MarkStale(old), 1, now_blocks_);
+  if (!block.valid()) return;
   handles_[block.value()] = handle;
   table_.OnLive(liveness_.MarkLive(block), 1);
 }
 
-// The handle can be used again at once: its next block lies elsewhere, and Commit compares.
-void OwnIndexStore::Drop(Lba handle) {
-  MarkStale(records_[handle.value()].block);
-  records_[handle.value()] = Record();
-  free_handles_.push_back(handle);
-}
-
-// -- When to clean ----------------------------------------------------------------------------
-
-// A bounded step that waits for nothing; a round stays under way from one Put to the next.
-absl::Status OwnIndexStore::CleanInBackground() {
+// A bounded step that waits for nothing: a round stays under way from one Put to the next. Only
+// where the log has no block left for the user are there more steps, and waiting.
+absl::Status OwnIndexStore::MakeRoom() {
   relocator_->Poll();
   queue_->Poll();
-  const Cleaner::StepResult step =
+  Cleaner::StepResult step =
       cleaner_->Step({.spare_segments = kBackgroundSpare},
                      {.now_blocks = now_blocks_, .max_blocks = kBackgroundBlocks});
+  while (step.state != Cleaner::State::kFailed && !logs_.CanAppend(kUserLog)) {
+    step = cleaner_->Step(
+        {.spare_segments = logs_.reserved_segments() + 1, .free_segments = 1},
+        {.now_blocks = now_blocks_});
+    if (step.state == Cleaner::State::kWaitsForCopy) {
+      GLEANER_RETURN_IF_ERROR(relocator_->Wait());
+    } else if (step.state == Cleaner::State::kWaitsForDurable) {
+      GLEANER_RETURN_IF_ERROR(queue_->Wait());
+    } else if (step.state == Cleaner::State::kNothingToCollect ||
+               step.state == Cleaner::State::kNoRoom) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("the store is full: ", table_.live_blocks(), " live blocks"));
+    }
+  }
   return step.state == Cleaner::State::kFailed ? step.status : absl::OkStatus();
 }
-
-// Waits, but only where the log has no block left for the user.
-absl::Status OwnIndexStore::MakeRoom() {
-  const Cleaner::Goal goal{.spare_segments = logs_.reserved_segments() + 1,
-                           .free_segments = 1};
-  while (!logs_.CanAppend(kUserLog)) {
-    const Cleaner::StepResult step = cleaner_->Step(goal, {.now_blocks = now_blocks_});
-    switch (step.state) {
-      case Cleaner::State::kWaitsForCopy:
-        GLEANER_RETURN_IF_ERROR(relocator_->Wait());
-        break;
-      case Cleaner::State::kWaitsForDurable:
-        GLEANER_RETURN_IF_ERROR(queue_->Wait());
-        break;
-      case Cleaner::State::kNothingToCollect:
-      case Cleaner::State::kNoRoom:
-        return absl::ResourceExhaustedError(
-            absl::StrCat("the store is full: ", table_.live_blocks(), " live blocks"));
-      default:
-        GLEANER_RETURN_IF_ERROR(step.status);
-    }
-  }
-  return absl::OkStatus();
-}
-
-// -- RelocationSink ---------------------------------------------------------------------------
-
-void OwnIndexStore::LiveExtents(SegmentId victim, std::vector<Extent>* extents,
-                                Done done) {
-  // Put has waited for its write, so every live block can be read.
-  liveness_.ForEachLiveRun(victim, [&](PhysicalRange run) {
-    for (PhysicalBlock block = run.start; block < run.end(); ++block)
-      extents->push_back({handles_[block.value()], block, kOne});
-  });
-  done(absl::OkStatus());
-}
-
-void OwnIndexStore::Commit(absl::Span<const Move> moves, Done done) {
-  for (const Move& move : moves) {
-    for (BlockCount i; i < move.count; i += kOne) {
-      const Lba handle = move.lba + i;
-      if (records_[handle.value()].block != move.from + i) {
-        ++overtaken_blocks_;  // the user was faster: the copy is garbage, not the new value
-        continue;
-      }
-      MarkStale(move.from + i);
-      MarkLive(move.to + i, handle);
-    }
-  }
-  done(absl::OkStatus());
-}
-
-void OwnIndexStore::MakeDurable(Done done) {
-  // A store that survives its process also makes its index durable here. Only when `done` has
-  // run are released segments written again.
-  auto shared = std::make_shared<Done>(std::move(done));
-  const absl::Status accepted =
-      queue_->Flush([shared](const OpResult& result) { (*shared)(result.status); });
-  if (!accepted.ok()) (*shared)(accepted);
-}
-
-// -- The program ------------------------------------------------------------------------------
 
 void OwnIndexStore::PrintCounters() const {
   const uint64_t relocated = cleaner_->counters().relocated_blocks;
@@ -310,8 +265,8 @@ absl::Status CheckAll(OwnIndexStore& store, const std::vector<uint64_t>& version
   return absl::OkStatus();
 }
 
-absl::Status Run(absl::string_view spec) {
-  GLEANER_ASSIGN_OR_RETURN(auto device, OpenDevice(spec));
+absl::Status Run(const std::string& spec, const OpenOptions& options) {
+  GLEANER_ASSIGN_OR_RETURN(auto device, OpenDevice(spec, options));
   GLEANER_ASSIGN_OR_RETURN(auto store, OwnIndexStore::Create(device.get()));
   std::vector<uint64_t> versions(store->capacity_blocks() * 3 / 4);  // 0: no such key
   Random random(/*seed=*/1);
@@ -335,7 +290,9 @@ absl::Status Run(absl::string_view spec) {
 }  // namespace gleaner
 
 int main(int argc, char** argv) {
-  const absl::Status status = gleaner::Run(argc > 1 ? argv[1] : "mem:size=64M");
+  const std::string spec = argc > 1 ? argv[1] : "mem:size=64M";
+  const bool force = argc > 2 && std::string(argv[2]) == "--force";
+  const absl::Status status = gleaner::Run(spec, {.force = force, .message = {}});
   if (status.ok()) return 0;
   std::cerr << "own_index: " << status.message() << "\n";
   return 1;

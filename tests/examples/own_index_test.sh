@@ -34,7 +34,11 @@ if output=$("$own_index" "file:$file" 2>&1); then
   echo "overwrote a file that holds data" >&2
   exit 1
 fi
-expect "$file"
+expect "$file holds data .* --force$"
+
+# What the refusal advises helps.
+output=$("$own_index" "file:$file" --force)
+expect '^all values are right: 3072 keys$'
 
 if output=$("$own_index" mem:size=4M 2>&1); then
   echo "took a device of 4 segments" >&2
