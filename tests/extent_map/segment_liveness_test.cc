@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -48,6 +49,27 @@ TEST(SegmentLivenessTest, RangesSpanWordsAndSegments) {
   EXPECT_EQ(liveness.live_blocks(SegmentId(1)), BlockCount(70));
 }
 
+TEST(SegmentLivenessTest, MasksSpanWordsAndSegments) {
+  SegmentLiveness liveness(SegmentGeometry(BlockCount(100)), 3);
+  liveness.MarkLive(Blocks(0, 300));
+  std::vector<std::pair<SegmentId, uint32_t>> told;
+  const auto tell = [&told](SegmentId segment, uint32_t n) {
+    told.emplace_back(segment, n);
+  };
+  // 60 and 70 lie in two words of segment 0, 101 and 123 in segment 1.
+  liveness.MarkStale(PhysicalBlock(60),
+                     0b10000000001 | (uint64_t{1} << 41) | (uint64_t{1} << 63), tell);
+  liveness.MarkStale(PhysicalBlock(299), 1, tell);
+  liveness.MarkStale(PhysicalBlock(0), 0, tell);
+  EXPECT_EQ(told, (std::vector<std::pair<SegmentId, uint32_t>>{
+                      {SegmentId(0), 2}, {SegmentId(1), 2}, {SegmentId(2), 1}}));
+  EXPECT_EQ(LiveRuns(liveness, SegmentId(0)),
+            (std::vector{Blocks(0, 60), Blocks(61, 9), Blocks(71, 29)}));
+  EXPECT_EQ(LiveRuns(liveness, SegmentId(1)),
+            (std::vector{Blocks(100, 1), Blocks(102, 21), Blocks(124, 76)}));
+  EXPECT_EQ(LiveRuns(liveness, SegmentId(2)), (std::vector{Blocks(200, 99)}));
+}
+
 TEST(SegmentLivenessTest, ClearAndGrow) {
   SegmentLiveness liveness(SegmentGeometry(BlockCount(64)), 1);
   liveness.MarkLive(Blocks(0, 64));
@@ -88,6 +110,19 @@ TEST(SegmentLivenessTest, AgreesWithAPlainArray) {
         const SegmentId segment = liveness.geometry().segment_of(range.start);
         liveness.Clear(segment);
         for (uint64_t i = 0; i < size; ++i) model[segment.value() * size + i] = false;
+      } else if (model[start] && random.Below(2) == 0) {  // some of the next 64
+        uint64_t mask = 0;
+        std::vector<uint64_t> expected(kSegments), told(kSegments);
+        for (uint64_t i = start; i < std::min<uint64_t>(start + 64, model.size()); ++i) {
+          if (!model[i] || random.Below(3) == 0) continue;
+          mask |= uint64_t{1} << (i - start);
+          model[i] = false;
+          ++expected[i / size];
+        }
+        liveness.MarkStale(range.start, mask, [&told](SegmentId segment, uint32_t n) {
+          told[segment.value()] += n;
+        });
+        ASSERT_EQ(told, expected);
       } else if (random.Below(2) == 0) {  // one by one
         for (uint64_t i = start; i < end; ++i)
           model[start] ? liveness.MarkStale(PhysicalBlock(i))
@@ -128,6 +163,11 @@ TEST(SegmentLivenessDeathTest, MarkingTwiceIsABug) {
   EXPECT_DEATH(liveness.MarkLive(Blocks(0, 71)), "CHECK");
   EXPECT_DEATH(liveness.MarkStale(Blocks(129, 2)), "CHECK");
   EXPECT_DEATH(liveness.MarkLive(Blocks(199, 2)), "CHECK");  // past the last segment
+  const auto ignore = [](SegmentId, uint32_t) {};
+  EXPECT_DEATH(liveness.MarkStale(PhysicalBlock(69), 0b11, ignore), "CHECK");
+  EXPECT_DEATH(liveness.MarkStale(PhysicalBlock(129), 0b11, ignore), "CHECK");
+  EXPECT_DEATH(liveness.MarkStale(PhysicalBlock(129), 1 | (uint64_t{1} << 63), ignore),
+               "CHECK");  // 192 was never live
 }
 
 }  // namespace
