@@ -155,7 +155,7 @@ void Relocate(benchmark::State& state, Device& device, CopyMode mode) {
   GLEANER_CHECK(peak_bytes <= options.buffer_bytes);
   state.SetBytesProcessed(
       static_cast<int64_t>(counted * kJobSegments * kSegmentBlocks * kBlockBytes));
-  state.counters["buffer_KiB"] = static_cast<double>(peak_bytes / 1024);
+  state.counters["buffer_KiB"] = static_cast<double>(peak_bytes) / 1024;
 }
 
 void BM_Mem(benchmark::State& state, CopyMode mode) {

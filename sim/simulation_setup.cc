@@ -108,6 +108,12 @@ absl::Status CheckAmounts(const SimulationConfig& c) {
   return absl::OkStatus();
 }
 
+absl::Status CheckConfig(const SimulationConfig& c) {
+  GLEANER_RETURN_IF_ERROR(CheckFlags(c));
+  GLEANER_RETURN_IF_ERROR(CheckAmounts(c));
+  return CheckNames(c);
+}
+
 absl::Status OpenTraceSource(SimulationSetup* setup) {
   SimulationConfig& c = setup->config;
   TraceSourceOptions options{.block_bytes = c.block_bytes,
@@ -238,7 +244,7 @@ std::string MostUtilization(uint64_t volume_blocks, uint64_t least,
       static_cast<double>(volume_blocks) /
       (static_cast<double>(least) * static_cast<double>(capacity_blocks));
   for (double factor : {1.0, 1 + 1e-5, 1 - 1e-5}) {  // StrCat gives six digits
-    const std::string digits = absl::StrCat(exact * factor);
+    std::string digits = absl::StrCat(exact * factor);
     double value;
     if (!absl::SimpleAtod(digits, &value)) continue;
     const double excess =
@@ -312,9 +318,7 @@ absl::Status PrepareSimulation(const std::function<void(absl::string_view)>& mes
                                SimulationSetup* setup) {
   const SimulationConfig& c = setup->config;
   VolatileStoreOptions& store = setup->store;
-  GLEANER_RETURN_IF_ERROR(CheckFlags(c));
-  GLEANER_RETURN_IF_ERROR(CheckAmounts(c));
-  GLEANER_RETURN_IF_ERROR(CheckNames(c));
+  GLEANER_RETURN_IF_ERROR(CheckConfig(c));
   GLEANER_RETURN_IF_ERROR(OpenSimulatedDevice(message, setup));
   GLEANER_RETURN_IF_ERROR(SizeSegments(setup));
   GLEANER_RETURN_IF_ERROR(OpenSource(setup));
@@ -333,6 +337,14 @@ absl::Status PrepareSimulation(const std::function<void(absl::string_view)>& mes
                         .max_copy_ranges = c.max_copy_ranges.value_or(128),
                         .max_range_blocks = c.max_range_blocks.value_or(128)};
   return absl::OkStatus();
+}
+
+absl::Status CheckSimulation(const SimulationConfig& config) {
+  const bool sized = config.trace.empty() || config.volume_blocks.has_value();
+  if (!config.device.empty() || !sized) return CheckConfig(config);
+  SimulationSetup setup;
+  setup.config = config;
+  return PrepareSimulation({}, &setup);
 }
 
 }  // namespace gleaner

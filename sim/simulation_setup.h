@@ -36,4 +36,8 @@ struct SimulationSetup {
 absl::Status PrepareSimulation(const std::function<void(absl::string_view)>& message,
                                SimulationSetup* setup);
 
+// The error that PrepareSimulation would return, as far as it shows without opening the device or
+// reading a whole trace.
+absl::Status CheckSimulation(const SimulationConfig& config);
+
 }  // namespace gleaner

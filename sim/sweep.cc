@@ -4,8 +4,10 @@
 #include <atomic>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "base/mutex.h"
+#include "sim/simulation_setup.h"
 
 namespace gleaner {
 
@@ -14,6 +16,12 @@ std::vector<absl::StatusOr<SimulationResult>> RunSweep(
     const SimulationHooks& hooks) {
   std::vector<absl::StatusOr<SimulationResult>> results(
       configs.size(), absl::CancelledError("not begun after another run's error"));
+  for (size_t i = 0; configs.size() > 1 && i < configs.size(); ++i) {
+    if (absl::Status status = CheckSimulation(configs[i]); !status.ok()) {
+      results[i] = std::move(status);
+      return results;
+    }
+  }
   const bool on_device =
       std::any_of(configs.begin(), configs.end(),
                   [](const SimulationConfig& c) { return !c.device.empty(); });

@@ -20,6 +20,8 @@ struct SweepOptions {
 };
 
 // The results in the order of `configs`, the same whatever the number of threads (times apart).
+// Before the first begins, each is asked whether it could: what is wrong with a flag, or with the
+// space that it leaves, is told before any work is done and lost.
 // `hooks.progress` counts all runs together; the callbacks of `hooks` come from any thread, one at
 // a time. After the first error no further runs begin; each run that did not begin is Cancelled.
 std::vector<absl::StatusOr<SimulationResult>> RunSweep(

@@ -170,8 +170,7 @@ absl::Status OwnIndexStore::Put(const std::string& key, const std::string& value
                            logs_.Append(kUserLog, kOne, now_blocks_));
   ++now_blocks_;
   value.copy(buffer_.data(), value.size());
-  const absl::Status written =
-      WriteBlocks(*queue_, layout_.ToDevice(run), buffer_.data());
+  absl::Status written = WriteBlocks(*queue_, layout_.ToDevice(run), buffer_.data());
   if (written.ok()) {
     const Lba handle = index_.try_emplace(key, Lba(records_.size())).first->second;
     if (handle == Lba(records_.size())) records_.emplace_back();

@@ -334,11 +334,23 @@ TEST(SweepTest, SameResultsOnOneThreadAndOnMany) {
   }
 }
 
+TEST(SweepTest, TellsOfARunThatCannotBeBeforeTheFirstBegins) {
+  std::vector<SimulationConfig> configs(3, SmallConfig());
+  configs[2].utilization = 0.999;
+  int victims = 0;
+  SimulationHooks hooks;
+  hooks.on_victim = [&victims](SegmentId, uint32_t) { ++victims; };
+  const auto results = RunSweep(configs, {.threads = 2}, hooks);
+  EXPECT_THAT(results[0], StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_TRUE(IsUsageError(results[2].status()));
+  EXPECT_EQ(victims, 0);
+}
+
 TEST(SweepTest, StopsAfterAnError) {
   std::vector<SimulationConfig> configs(3, SmallConfig());
-  configs[0].victim = "nothing";
+  for (SimulationConfig& config : configs) config.device = "file:/nowhere/at/all";
   const auto results = RunSweep(configs, {.threads = 1}, {});
-  EXPECT_TRUE(IsUsageError(results[0].status()));
+  EXPECT_THAT(results[0], StatusIs(absl::StatusCode::kNotFound));
   EXPECT_THAT(results[1], StatusIs(absl::StatusCode::kCancelled));
 }
 

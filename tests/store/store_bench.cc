@@ -42,7 +42,7 @@ absl::Status StoreBench::Retry() {
     const uint64_t stamp = Stamp(write_lba_ + block, write_versions_[block]);
     std::memcpy(&data[i], &stamp, sizeof(stamp));
   }
-  const absl::Status status =
+  absl::Status status =
       store_->Write(Lbas(write_lba_, write_versions_.size()), data.data());
   if (status.ok()) {
     std::copy(write_versions_.begin(), write_versions_.end(),
@@ -62,7 +62,7 @@ void StoreBench::Read(uint64_t lba, uint64_t count) {
   std::vector<uint64_t> versions(begin, begin + static_cast<ptrdiff_t>(count));
   ++reads_under_way_;
   store_->Read(Lbas(lba, count), buffer->data(),
-               [this, lba, buffer, versions](absl::Status status) {
+               [this, lba, buffer, versions](const absl::Status& status) {
                  --reads_under_way_;
                  if (!status.ok()) {
                    ++failed_reads_;

@@ -24,7 +24,6 @@
 namespace gleaner {
 namespace {
 
-using ::gleaner::testing::IsOk;
 using ::gleaner::testing::RoughDevice;
 using ::gleaner::testing::StatusIs;
 using ::gleaner::testing::StoreBench;
@@ -155,7 +154,7 @@ class RandomUser {
   // One at a time: an error is told to every flush that waits.
   void Flush() {
     if (std::exchange(flushing_, true)) return;
-    bench_.store().Flush([this](absl::Status status) {
+    bench_.store().Flush([this](const absl::Status& status) {
       flushing_ = false;
       Take(status);
     });

@@ -124,7 +124,7 @@ TEST(VolatileStoreTest, RefusesWhatLiesBeyondTheVolume) {
                 StatusIs(absl::StatusCode::kOutOfRange));
     EXPECT_THAT(store->Trim(range), StatusIs(absl::StatusCode::kOutOfRange));
     int reads = 0;
-    store->Read(range, data.data(), [&](absl::Status status) {
+    store->Read(range, data.data(), [&](const absl::Status& status) {
       ++reads;
       EXPECT_THAT(status, StatusIs(absl::StatusCode::kOutOfRange));
     });
@@ -192,7 +192,7 @@ TEST_P(OneFailureTest, IsToldOnceAndLosesNothing) {
     absl::Status status = bench.Write(Mix64(i) % 96, 1);
     for (; !status.ok() && errors_.size() < 10; status = bench.Retry()) Take(status);
     if (i % 100 == 50) {
-      bench.store().Flush([this](absl::Status flushed) { Take(flushed); });
+      bench.store().Flush([this](const absl::Status& flushed) { Take(flushed); });
       Take(bench.store().Drain());
     }
   }
