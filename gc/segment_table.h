@@ -167,11 +167,14 @@ class SegmentTable {
   uint32_t remaining_blocks(SegmentId id) const {
     return capacity_ - entries_[id.value()].written;
   }
-  // Released segments, in the order of their release.
+  // Segments whose release has a number below `before` and that are still released, in its order.
   template <typename Visit>
-  void ForEachReleased(Visit visit) const {
-    for (const SegmentId id : released_)
+  void ForEachReleased(uint64_t before, Visit visit) const {
+    uint64_t number = release_count_ - released_.size();
+    for (const SegmentId id : released_) {
+      if (number++ == before) break;
       if (entries_[id.value()].state == SegmentState::kReleased) visit(id);
+    }
   }
   // Number of releases since the beginning; the next released segment has this number.
   uint64_t release_count() const { return release_count_; }

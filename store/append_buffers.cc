@@ -77,11 +77,7 @@ bool AppendBuffers::MayGo(const Buffer& buffer) const {
   if (std::any_of(in_flight_.begin(), in_flight_.end(), same_class)) return false;
   if (std::find_if(waiting_.begin(), waiting_.end(), same_class)->get() != &buffer)
     return false;
-  const SegmentId zone = geometry_.segment_of(buffer.run.start);
-  for (const PhysicalRange& hold : holds_)
-    if (geometry_.segment_of(hold.start) == zone && hold.start < buffer.run.start)
-      return false;
-  return true;
+  return !IsHeldBefore(buffer.run.start);
 }
 
 bool AppendBuffers::Start(BufferPtr& buffer) {
@@ -127,6 +123,18 @@ void AppendBuffers::Unhold(PhysicalRange part) {
     break;
   }
   Pump();
+}
+
+bool AppendBuffers::IsNext(PhysicalRange held) const {
+  const SegmentId zone = geometry_.segment_of(held.start);
+  return !IsHeldBefore(held.start) && WrittenBefore(zone, held.start);
+}
+
+bool AppendBuffers::IsHeldBefore(PhysicalBlock block) const {
+  const SegmentId zone = geometry_.segment_of(block);
+  return std::any_of(holds_.begin(), holds_.end(), [&](const PhysicalRange& hold) {
+    return geometry_.segment_of(hold.start) == zone && hold.start < block;
+  });
 }
 
 template <typename Visit>

@@ -71,6 +71,8 @@ class AppendBuffers {
   // A run that someone else writes: on a zoned device what lies behind it waits.
   void Hold(PhysicalRange run);
   void Unhold(PhysicalRange part);
+  // Whether all before a held run in its zone is written.
+  bool IsNext(PhysicalRange held) const;
 
   // The first error of a write since this was last called.
   absl::Status TakeStatus() { return std::exchange(status_, absl::OkStatus()); }
@@ -86,6 +88,7 @@ class AppendBuffers {
 
   bool AnyStaged() const;
   bool MayGo(const Buffer& buffer) const;
+  bool IsHeldBefore(PhysicalBlock block) const;
   bool Start(BufferPtr& buffer);
   void Finish(Buffer* written, const absl::Status& status);
   template <typename Visit>

@@ -438,16 +438,16 @@ void VolatileStore::MakeDurable(Done done) {
   // blocks is under way and, on a zoned device, once it is reset.
   if (queue_ == nullptr) return done(absl::OkStatus());
   buffers_->SubmitAll();
-  pending_durable_.emplace(next_read_, std::move(done));
+  pending_durable_.emplace(
+      PendingDurable{next_read_, table_.release_count(), std::move(done)});
   RunPending();
 }
 
-// Whether no operation on the blocks of a released segment is under way that began before read
-// number `before`.
-bool VolatileStore::ReleasedAreIdle(uint64_t before) const {
-  if (!reads_.empty() && *reads_.begin() < before) return false;
+// Whether no operation is under way on the blocks that pending_durable_ is about.
+bool VolatileStore::ReleasedAreIdle() const {
+  if (!reads_.empty() && *reads_.begin() < pending_durable_->next_read) return false;
   bool idle = true;
-  table_.ForEachReleased([&](SegmentId id) {
+  table_.ForEachReleased(pending_durable_->next_release, [&](SegmentId id) {
     // It may have been emptied by overwrites while its own blocks were still being written.
     idle = idle && buffers_->WrittenBefore(id, geometry_.range_of(id).end());
   });

@@ -159,9 +159,12 @@ class VolatileStore final : public Store, private RelocationSink {
   void FinishPart(const std::shared_ptr<ReadOperation>& operation,
                   const absl::Status& status);
   bool IsWritten(SegmentId victim) const;
-  bool ReleasedAreIdle(uint64_t before) const;
-  void ResetReleasedZones(Done done);
+  bool ReleasedAreIdle() const;
+  void ResetReleasedZones(uint64_t released_before, Done done);
   void GiveUpInZone(PhysicalRange reserved);
+  absl::StatusOr<DeviceBlock> WritePointer(SegmentId zone) const;
+  void StartFills();
+  void FinishFill(PhysicalRange run, const absl::Status& status);
 
   const VolatileStoreOptions options_;
   const BlockLayout layout_;
@@ -183,8 +186,19 @@ class VolatileStore final : public Store, private RelocationSink {
   std::vector<Done> pending_flushes_;  // wait for the buffers to be written
   std::set<uint64_t> reads_;           // numbers of those under way
   uint64_t next_read_ = 0;
-  // Waits until released segments are idle but for reads from this number on.
-  std::optional<std::pair<uint64_t, Done>> pending_durable_;
+  // Waits until segments released before are idle but for later reads, which find nothing there.
+  struct PendingDurable {
+    uint64_t next_read;
+    uint64_t next_release;
+    Done done;
+  };
+  std::optional<PendingDurable> pending_durable_;
+  // On a zoned device: runs that were given up, to be filled up in the order of their zone.
+  struct Fill {
+    PhysicalRange run;
+    bool in_flight = false;
+  };
+  std::vector<Fill> fills_;
 };
 
 }  // namespace gleaner

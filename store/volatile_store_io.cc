@@ -127,6 +127,7 @@ absl::Status VolatileStore::ProgressOfAll() {
 
 void VolatileStore::RunPending() {
   if (error_.ok()) error_ = buffers_->TakeStatus();
+  if (error_.ok()) StartFills();
   // The user may have staged more since the round began to wait for all writes.
   if (pending_extents_.has_value() && options_.device->geometry().zoned())
     buffers_->SubmitAll();
@@ -136,9 +137,9 @@ void VolatileStore::RunPending() {
     CollectExtents(pending.victim, pending.extents);
     pending.done(absl::OkStatus());
   }
-  if (pending_durable_.has_value() && ReleasedAreIdle(pending_durable_->first)) {
-    auto pending = *std::exchange(pending_durable_, std::nullopt);
-    ResetReleasedZones(std::move(pending.second));
+  if (pending_durable_.has_value() && ReleasedAreIdle()) {
+    PendingDurable pending = *std::exchange(pending_durable_, std::nullopt);
+    ResetReleasedZones(pending.next_release, std::move(pending.done));
   }
   if (!pending_flushes_.empty() && (buffers_->idle() || !error_.ok())) StartFlushes();
 }
@@ -165,7 +166,7 @@ void VolatileStore::StartFlushes() {
 // Whether a round on `victim` may begin. A zoned device must have no more zones open than there are
 // classes: there the round waits for all writes, since its copies may begin a zone, too.
 bool VolatileStore::IsWritten(SegmentId victim) const {
-  if (options_.device->geometry().zoned()) return buffers_->idle();
+  if (options_.device->geometry().zoned()) return buffers_->idle() && fills_.empty();
   return buffers_->WrittenBefore(victim, geometry_.range_of(victim).end());
 }
 
@@ -180,13 +181,13 @@ absl::Status VolatileStore::Drain() {
   if (queue_ == nullptr) return absl::OkStatus();
   buffers_->SubmitAll();
   GLEANER_RETURN_IF_ERROR(Poll());
-  while (queue_->in_flight() > 0 || !buffers_->idle() || !pending_flushes_.empty() ||
-         cleaner_->busy())
+  while (queue_->in_flight() > 0 || !buffers_->idle() || !fills_.empty() ||
+         !pending_flushes_.empty() || cleaner_->busy())
     GLEANER_RETURN_IF_ERROR(Told(ProgressOfAll()));
   return TakeError();
 }
 
-void VolatileStore::ResetReleasedZones(Done done) {
+void VolatileStore::ResetReleasedZones(uint64_t released_before, Done done) {
   if (queue_ == nullptr || !options_.device->geometry().zoned())
     return done(absl::OkStatus());
   struct Resets {
@@ -200,7 +201,7 @@ void VolatileStore::ResetReleasedZones(Done done) {
   };
   auto resets = std::make_shared<Resets>();
   resets->done = std::move(done);
-  table_.ForEachReleased([&](SegmentId id) {
+  table_.ForEachReleased(released_before, [&](SegmentId id) {
     const DeviceBlock zone = layout_.ToDevice(geometry_.first_block(id));
     absl::Status status;
     do {
@@ -223,37 +224,70 @@ void VolatileStore::ResetReleasedZones(Done done) {
 // A zone is written without gaps: the log goes on where the zone's write pointer stands, or else,
 // where the user's blocks follow, what is left of the run is filled up.
 void VolatileStore::GiveUpInZone(PhysicalRange reserved) {
-  const DeviceRange run = layout_.ToDevice(reserved);
-  const DeviceBlock zone =
-      layout_.ToDevice(geometry_.first_block(geometry_.segment_of(reserved.start)));
-  const auto zones = options_.device->ReportZones({zone, DeviceBlockCount(1)});
-  if (!zones.ok() && error_.ok()) error_ = zones.status();
-  // What comes before the run may still be on its way.
-  const DeviceBlock next =
-      zones.ok() ? std::max(run.start, zones->front().write_pointer) : run.start;
-  if (next >= run.end()) return Settle(reserved);
-  const uint64_t per_block = layout_.ToDevice(BlockCount(1)).value();
-  const BlockCount written((next - run.start).value() / per_block);
-  if (logs_.EndsWith(reserved) && layout_.ToDevice(reserved.start + written) == next) {
-    buffers_->Unhold(reserved);
-    logs_.GiveUp({reserved.start + written, reserved.count - written}, now_blocks_);
-    if (written.value() > 0) logs_.Settle({reserved.start, written}, now_blocks_);
-    return;
-  }
-  absl::Status status;
-  do {
-    status = queue_->WriteZeroes({next, run.end() - next},
-                                 [this, reserved](const OpResult& r) {
-                                   if (!r.status.ok() && error_.ok()) error_ = r.status;
-                                   Settle(reserved);
-                                 });
-    if (absl::IsResourceExhausted(status)) {
-      if (absl::Status waited = queue_->Wait(); !waited.ok()) status = waited;
+  const absl::StatusOr<DeviceBlock> pointer =
+      WritePointer(geometry_.segment_of(reserved.start));
+  if (!pointer.ok() && error_.ok()) error_ = pointer.status();
+  if (pointer.ok() && logs_.EndsWith(reserved)) {
+    // What comes before the run may still be on its way.
+    const DeviceRange run = layout_.ToDevice(reserved);
+    const DeviceBlock next = std::clamp(*pointer, run.start, run.end());
+    const uint64_t per_block = layout_.ToDevice(BlockCount(1)).value();
+    const BlockCount written((next - run.start).value() / per_block);
+    if (layout_.ToDevice(reserved.start + written) == next) {
+      buffers_->Unhold(reserved);
+      if (written < reserved.count)
+        logs_.GiveUp({reserved.start + written, reserved.count - written}, now_blocks_);
+      if (written.value() > 0) logs_.Settle({reserved.start, written}, now_blocks_);
+      return;
     }
-  } while (absl::IsResourceExhausted(status));
-  if (status.ok()) return;
-  if (error_.ok()) error_ = status;
-  Settle(reserved);
+  }
+  fills_.push_back({reserved});
+  StartFills();
+}
+
+absl::StatusOr<DeviceBlock> VolatileStore::WritePointer(SegmentId zone) const {
+  GLEANER_ASSIGN_OR_RETURN(
+      const std::vector<ZoneInfo> zones,
+      options_.device->ReportZones(
+          {layout_.ToDevice(geometry_.first_block(zone)), DeviceBlockCount(1)}));
+  return zones.front().write_pointer;
+}
+
+// Each once all before it in its zone is written. One that fails is tried again.
+void VolatileStore::StartFills() {
+  for (Fill& fill : fills_) {
+    if (fill.in_flight || !buffers_->IsNext(fill.run)) continue;
+    const DeviceRange run = layout_.ToDevice(fill.run);
+    const absl::StatusOr<DeviceBlock> pointer =
+        WritePointer(geometry_.segment_of(fill.run.start));
+    absl::Status status = pointer.status();
+    if (status.ok()) {
+      const DeviceBlock next = std::clamp(*pointer, run.start, run.end());
+      if (next == run.end()) {
+        FinishFill(fill.run, absl::OkStatus());
+        return StartFills();  // with one less
+      }
+      status = queue_->WriteZeroes(
+          {next, run.end() - next},
+          [this, held = fill.run](const OpResult& r) { FinishFill(held, r.status); });
+    }
+    fill.in_flight = status.ok();
+    if (absl::IsResourceExhausted(status)) return;  // a full queue takes it later
+    if (!status.ok() && error_.ok()) error_ = status;
+  }
+}
+
+void VolatileStore::FinishFill(PhysicalRange run, const absl::Status& status) {
+  const auto fill = std::find_if(fills_.begin(), fills_.end(), [run](const Fill& f) {
+    return f.run.start == run.start;
+  });
+  if (status.ok()) {
+    fills_.erase(fill);
+    Settle(run);
+  } else {
+    fill->in_flight = false;
+    if (error_.ok()) error_ = status;
+  }
 }
 
 // -- Statistics -------------------------------------------------------------------------------

@@ -128,7 +128,8 @@ class Lockstep {
                                [&](SegmentId id) { visited.push_back(id); });
     if (visited != all || !least_holds) return "ForEachBucketOldest";
     std::vector<SegmentId> released;
-    table_.ForEachReleased([&](SegmentId id) { released.push_back(id); });
+    table_.ForEachReleased(table_.release_count(),
+                           [&](SegmentId id) { released.push_back(id); });
     std::vector<SegmentId> naive_released;
     for (const uint32_t i : released_)
       if (naive_[i].state == State::kReleased) naive_released.push_back(SegmentId(i));

@@ -38,6 +38,11 @@ class SegmentTableTest : public ::testing::Test {
     table_.Seal(id, now_blocks);
     return id;
   }
+  std::vector<SegmentId> Released(uint64_t before) {
+    std::vector<SegmentId> released;
+    table_.ForEachReleased(before, [&](SegmentId id) { released.push_back(id); });
+    return released;
+  }
 };
 
 // -- Transitions ------------------------------------------------------------------------------
@@ -155,9 +160,8 @@ TEST_F(SegmentTableTest, FreesInOrderOfReleaseUpToANumber) {
   EXPECT_EQ(state(k1), SegmentState::kReleased);
   table_.FreeReleased(1);  // long done
   EXPECT_EQ(table_.released_segments(), 1u);
-  std::vector<SegmentId> released;
-  table_.ForEachReleased([&](SegmentId id) { released.push_back(id); });
-  EXPECT_EQ(released, std::vector<SegmentId>{k1});
+  EXPECT_EQ(Released(3), std::vector<SegmentId>{k1});
+  EXPECT_EQ(Released(2), std::vector<SegmentId>{});
   EXPECT_EQ(table_.release_count(), 3u);
 }
 
@@ -265,9 +269,9 @@ TEST_F(SegmentTableTest, AReleasedSegmentThatIsRetiredIsNeverFreed) {
   for (const SegmentId id : {k0, k1, k2}) table_.OnStale(id, 1, 2);
   table_.Retire(k1);
   EXPECT_EQ(table_.released_segments(), 2u);
-  std::vector<SegmentId> released;
-  table_.ForEachReleased([&](SegmentId id) { released.push_back(id); });
-  EXPECT_EQ(released, (std::vector<SegmentId>{k0, k2}));
+  EXPECT_EQ(Released(3), (std::vector<SegmentId>{k0, k2}));
+  EXPECT_EQ(Released(2), std::vector<SegmentId>{k0});
+  EXPECT_EQ(Released(0), std::vector<SegmentId>{});
   table_.FreeReleased(2);  // the numbers go on counting it
   EXPECT_EQ(state(k0), SegmentState::kFree);
   EXPECT_EQ(state(k2), SegmentState::kReleased);
