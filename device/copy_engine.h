@@ -95,6 +95,10 @@ struct CopyCounters {
   uint64_t host_bytes_read = 0;  // by emulation
   uint64_t host_bytes_written = 0;
   uint64_t peak_buffer_bytes = 0;  // most that was in use at one time
+  uint64_t failed_commands =
+      0;  // native ones; each was tried again, split or emulated, or failed
+  uint64_t retries = 0;               // commands sent for what an earlier one had left
+  DeviceBlockCount recovered_blocks;  // emulated since their native copy failed
 };
 
 class CopyEngine final {

@@ -20,11 +20,13 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "base/clock.h"
 #include "device/aligned_buffer.h"
 #include "device/copy_batches.h"
 #include "device/copy_chunk.h"
 #include "device/copy_engine.h"
+#include "device/copy_limits_learner.h"
 #include "device/device.h"
 #include "device/path_chooser.h"
 
@@ -67,10 +69,16 @@ class CopyEngine::Impl {
     CopyPath path = CopyPath::kNative;
     bool trial = false;
     DeviceRange target;
-    size_t run = 0;  // its first block, as in Job
+    DeviceBlockCount done;  // of the target, from its start
+    size_t run = 0;         // the block after these, as in Job
     DeviceBlockCount offset;
-    std::vector<DeviceRange> sources;  // native
-    int buffer = 0;                    // emulated, from here on
+    std::vector<DeviceRange> sources;  // native: of the command in flight
+    // After a failure: sources of what comes after that command, and what is known of why.
+    std::deque<DeviceRange> rest;
+    int attempts = 0;
+    uint32_t max_ranges = 0;  // of a command; 0: the device's limit
+    CopyLimitsLearner::Shape refused;
+    int buffer = 0;  // emulated, from here on
     CopyChunk chunk;
     size_t next_read = 0;
     int reads_in_flight = 0;
@@ -127,15 +135,35 @@ class CopyEngine::Impl {
   void Transfer(Unit* unit);
   absl::Status Submit(Unit* unit);
   void EndTransfer(Unit* unit, const OpResult& result);
-  void Credit(const Unit& unit, DeviceBlockCount blocks);
+  void EndCommand(Unit* unit, const OpResult& result);
+  void Credit(Unit* unit, DeviceBlockCount blocks);
   void EndUnit(Unit* unit);
   void EndSitting();
   void Fail(Job& job, const absl::Status& status);
   int RunFinishedJobs();
   int PollQueues();
 
+  // Recovery from a failed command, whose unit keeps its lane meanwhile.
+  void Recover(Unit* unit, const OpResult& result);
+  absl::Status CheckWritePointer(const Unit& unit);
+  bool LearnFromRefusal(CopyLimitsLearner::Shape shape, Unit* unit);
+  bool KeepsLimits(const Unit& unit) const;
+  void SendRest(Unit* unit);
+  void Emulate(Unit* unit);
+  void EmulateNextInLine();
+  void EmulateChunk(Unit* unit);
+
   char* BufferOf(const Unit& unit) {
+    if (unit.buffer == kRecoveryBuffer) return recovery_buffer_.data();
     return pool_.data() + static_cast<uint64_t>(unit.buffer) * options_.chunk_bytes;
+  }
+  static DeviceBlockCount TotalBlocks(absl::Span<const DeviceRange> ranges) {
+    DeviceBlockCount blocks;
+    for (const DeviceRange& range : ranges) blocks += range.count;
+    return blocks;
+  }
+  static CopyLimitsLearner::Shape ShapeOf(absl::Span<const DeviceRange> ranges) {
+    return {static_cast<uint32_t>(ranges.size()), TotalBlocks(ranges).value()};
   }
   uint64_t ZoneOf(DeviceBlock block) const {
     return block.value() / target_.geometry().zone_size.value();
@@ -149,6 +177,13 @@ class CopyEngine::Impl {
   AlignedBuffer pool_;
   std::vector<int> free_buffers_;
   const int buffers_;
+  // One chunk beside the pool, whose buffers may all be with units that wait in a lane for the one
+  // that recovers. There is none until it is needed.
+  static constexpr int kRecoveryBuffer = -1;
+  AlignedBuffer recovery_buffer_;
+  Unit* recovering_ = nullptr;    // who has it
+  std::deque<Unit*> to_recover_;  // who wants it
+  CopyLimitsLearner learner_;
   int commands_in_flight_ = 0;
 
   std::deque<Unit> units_;  // never moved

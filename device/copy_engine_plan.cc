@@ -107,6 +107,7 @@ void CopyEngine::Impl::LoadBatch(Job& job) {
 PathChooser::Choice CopyEngine::Impl::ChoiceFor(const Job& job) const {
   if (!job.batch.is_command) return {CopyPath::kEmulated, false};
   if (options_.mode == CopyMode::kNative) return {CopyPath::kNative, false};
+  if (!target_.copy_limits().can_copy()) return {CopyPath::kEmulated, false};
   return chooser_.Choose(job.size_class);
 }
 
@@ -138,6 +139,11 @@ CopyEngine::Impl::Unit* CopyEngine::Impl::NewUnit(Job& job) {
   unit->trial = job.choice.trial;
   unit->run = job.run;
   unit->offset = job.offset;
+  unit->done = DeviceBlockCount(0);
+  unit->rest.clear();
+  unit->attempts = 0;
+  unit->max_ranges = 0;
+  unit->refused = {};
   unit->ready = false;
   ++job.units;
   ++units_in_flight_;

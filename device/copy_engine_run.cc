@@ -126,6 +126,10 @@ void CopyEngine::Impl::MakeReady(Unit* unit) {
 
 void CopyEngine::Impl::Transfer(Unit* unit) {
   if (unit->job->result.status.ok()) {
+    if (unit->path == CopyPath::kNative && !KeepsLimits(*unit)) {
+      unit->rest.insert(unit->rest.begin(), unit->sources.begin(), unit->sources.end());
+      return SendRest(unit);
+    }
     const absl::Status status = Submit(unit);
     if (status.ok()) return;
     Fail(*unit->job, status);
@@ -137,50 +141,64 @@ absl::Status CopyEngine::Impl::Submit(Unit* unit) {
   const CopyOptions& options = unit->job->job.options;
   const auto done = [this, unit](const OpResult& result) { EndTransfer(unit, result); };
   if (unit->path == CopyPath::kNative) {
-    return queue_->Copy(unit->sources, unit->target.start, options, done);
+    return queue_->Copy(unit->sources, unit->target.start + unit->done, options, done);
   }
-  return queue_->Write(unit->target, BufferOf(*unit), {.hint = options.hint}, done);
+  return queue_->Write(unit->chunk.target(), BufferOf(*unit), {.hint = options.hint},
+                       done);
 }
 
 void CopyEngine::Impl::EndTransfer(Unit* unit, const OpResult& result) {
-  DeviceBlockCount copied = unit->target.count;
-  if (!result.status.ok()) {
-    Fail(*unit->job, result.status);
-    copied = DeviceBlockCount(0);
-    // The ranges before the one that failed are on media. An emulated copy has none.
-    for (size_t i = 0; i < std::min<size_t>(result.ranges_copied, unit->sources.size());
-         ++i) {
-      copied += unit->sources[i].count;
-    }
-  } else if (unit->path == CopyPath::kNative) {
-    ++counters_.commands;
-    counters_.ranges += unit->sources.size();
-  } else {
+  if (unit->path == CopyPath::kNative) return EndCommand(unit, result);
+  if (result.status.ok()) {
+    const DeviceBlockCount copied = unit->chunk.target().count;
     counters_.host_bytes_written += copied.value() * target_.geometry().block_bytes;
+    Credit(unit, copied);
+    if (unit->buffer == kRecoveryBuffer) counters_.recovered_blocks += copied;
+    if (!unit->rest.empty() && unit->job->result.status.ok()) return EmulateChunk(unit);
+  } else {
+    Fail(*unit->job, result.status);
   }
-  Credit(*unit, copied);
   EndUnit(unit);
 }
 
-// Books the first `blocks` of the unit on the runs that they belong to.
-void CopyEngine::Impl::Credit(const Unit& unit, DeviceBlockCount blocks) {
-  const bool native = unit.path == CopyPath::kNative;
+void CopyEngine::Impl::EndCommand(Unit* unit, const OpResult& result) {
+  if (!result.status.ok()) return Recover(unit, result);
+  ++counters_.commands;
+  counters_.ranges += unit->sources.size();
+  const CopyLimits learned =
+      learner_.Accepted(ShapeOf(unit->sources), std::exchange(unit->refused, {}));
+  if (learned != CopyLimits()) target_.LearnCopyLimits(learned);
+  unit->attempts = 0;
+  Credit(unit, TotalBlocks(unit->sources));
+  if (!unit->rest.empty() && unit->job->result.status.ok()) return SendRest(unit);
+  EndUnit(unit);
+}
+
+// Books the next `blocks` of the unit on the runs that they belong to.
+void CopyEngine::Impl::Credit(Unit* unit, DeviceBlockCount blocks) {
+  const bool native = unit->path == CopyPath::kNative;
   (native ? counters_.native_blocks : counters_.emulated_blocks) += blocks;
-  if (unit.trial) sitting_->blocks += blocks.value();
-  DeviceBlockCount offset = unit.offset;
-  for (size_t run = unit.run; blocks.value() > 0; ++run) {
-    const DeviceBlockCount in_run =
-        std::min(blocks, unit.job->job.runs[run].from.count - offset);
-    CopiedRun& copied = unit.job->result.runs[run];
+  if (unit->trial) sitting_->blocks += blocks.value();
+  unit->done += blocks;
+  while (blocks.value() > 0) {
+    const DeviceBlockCount left =
+        unit->job->job.runs[unit->run].from.count - unit->offset;
+    const DeviceBlockCount in_run = std::min(blocks, left);
+    CopiedRun& copied = unit->job->result.runs[unit->run];
     (native ? copied.native : copied.emulated) += in_run;
     blocks -= in_run;
-    offset = DeviceBlockCount(0);
+    unit->offset += in_run;
+    if (in_run < left) return;
+    ++unit->run;
+    unit->offset = DeviceBlockCount(0);
   }
 }
 
 void CopyEngine::Impl::EndUnit(Unit* unit) {
   if (unit->path == CopyPath::kNative) {
     --commands_in_flight_;
+  } else if (unit->buffer == kRecoveryBuffer) {
+    recovering_ = nullptr;
   } else {
     free_buffers_.push_back(unit->buffer);
   }
@@ -191,6 +209,7 @@ void CopyEngine::Impl::EndUnit(Unit* unit) {
   if (sitting_.has_value() && units_in_flight_ == 0) EndSitting();
   free_units_.push_back(unit);
   LeaveLane(unit);
+  EmulateNextInLine();
 }
 
 void CopyEngine::Impl::EndSitting() {

@@ -264,6 +264,9 @@ class Device {
   // Sets the effective limits to Lowered(hardware, wish), for copies submitted from now
   // on.
   void LowerCopyLimits(const CopyLimits& wish);
+  // The device refused a copy that keeps its limits: the effective limits are never again above
+  // these, whatever is wished. Zero: nothing learned of that limit.
+  void LearnCopyLimits(const CopyLimits& learned);
 
   // A queue for at most `depth` (1 to 4096) operations in flight.
   absl::StatusOr<std::unique_ptr<IoQueue>> OpenQueue(int depth);
@@ -294,7 +297,8 @@ class Device {
   const Geometry geometry_;
   const CopyLimits hardware_copy_limits_;
   mutable Mutex mu_;
-  CopyLimits copy_limits_ ABSL_GUARDED_BY(mu_);
+  CopyLimits wished_copy_limits_ ABSL_GUARDED_BY(mu_);
+  CopyLimits learned_copy_limits_ ABSL_GUARDED_BY(mu_);
   std::atomic<uint64_t> operations_[kOpTypes] = {};
   std::atomic<uint64_t> blocks_[kOpTypes] = {};
   std::atomic<uint64_t> copy_ranges_{0};

@@ -1,0 +1,161 @@
+// What follows a failed Copy command: the rest of it is sent again, in smaller commands, or by host
+// reads and writes, as the table in copy_recovery.cc says.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "device/copy_compiler.h"
+#include "device/copy_engine_impl.h"
+#include "device/copy_recovery.h"
+
+namespace gleaner {
+
+// Whether the command keeps the limits as they are now: they may have shrunk since it was planned.
+bool CopyEngine::Impl::KeepsLimits(const Unit& unit) const {
+  const CopyLimits limits = target_.copy_limits();
+  if (!limits.can_copy() || unit.sources.size() > limits.max_copy_ranges ||
+      TotalBlocks(unit.sources).value() > limits.max_copy_blocks)
+    return false;
+  return std::all_of(unit.sources.begin(), unit.sources.end(), [&](DeviceRange range) {
+    return range.count.value() <= limits.max_range_blocks;
+  });
+}
+
+void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
+  ++counters_.failed_commands;
+  // All ranges before the lowest that was not copied are on media; a number beyond the last range
+  // is not to be believed.
+  const size_t copied =
+      result.ranges_copied < unit->sources.size() ? result.ranges_copied : 0;
+  const auto rest = unit->sources.begin() + static_cast<ptrdiff_t>(copied);
+  const CopyLimitsLearner::Shape shape = ShapeOf(unit->sources);
+  Credit(unit, TotalBlocks({unit->sources.data(), copied}));
+  unit->attempts = copied > 0 ? 1 : unit->attempts + 1;
+  unit->rest.insert(unit->rest.begin(), rest, unit->sources.end());
+  Job& job = *unit->job;
+  absl::Status status = job.result.status;
+  RecoveryAction action = RecoveryAction::kGiveUp;
+  if (status.ok()) {
+    status = result.status;
+    action = RecoveryFor(result, unit->attempts);
+    if (action != RecoveryAction::kGiveUp && target_.geometry().zoned()) {
+      if (absl::Status pointer = CheckWritePointer(*unit); !pointer.ok()) {
+        status = pointer;
+        action = RecoveryAction::kGiveUp;
+      }
+    }
+  }
+  if (action == RecoveryAction::kSplit) {
+    action =
+        LearnFromRefusal(shape, unit) ? RecoveryAction::kRetry : RecoveryAction::kAbandon;
+  }
+  const bool wants_emulation =
+      action == RecoveryAction::kEmulate || action == RecoveryAction::kAbandon;
+  if (action == RecoveryAction::kAbandon)
+    target_.LearnCopyLimits({.copy_offload = false});
+  if (action == RecoveryAction::kGiveUp ||
+      (wants_emulation && options_.mode == CopyMode::kNative)) {
+    Fail(job, status);
+    EndUnit(unit);
+  } else if (wants_emulation) {
+    Emulate(unit);
+  } else {
+    ++counters_.retries;
+    SendRest(unit);
+  }
+}
+
+// A zone is written at its write pointer only: blocks behind it that the failed command did not
+// account for hold nobody knows what, and cannot be written again.
+absl::Status CopyEngine::Impl::CheckWritePointer(const Unit& unit) {
+  const DeviceBlock next = unit.target.start + unit.done;
+  const auto zones =
+      target_.ReportZones({target_.geometry().ZoneStart(next), DeviceBlockCount(1)});
+  if (!zones.ok()) return zones.status();
+  const DeviceBlock pointer = zones->front().write_pointer;
+  if (pointer == next) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      target_.name(), ": a copy to block ", next.value(),
+      " failed and left the zone's write pointer at block ", pointer.value()));
+}
+
+// False if the command cannot be smaller.
+bool CopyEngine::Impl::LearnFromRefusal(CopyLimitsLearner::Shape shape, Unit* unit) {
+  if (shape.ranges > 1) {
+    unit->refused = shape;
+    unit->max_ranges = shape.ranges / 2;
+    return true;
+  }
+  if (shape.blocks == 1) return false;
+  target_.LearnCopyLimits({.max_range_blocks = shape.blocks / 2});
+  unit->refused = {};
+  unit->max_ranges = 0;
+  return true;
+}
+
+// The next command of what is left, under the limits as they are now known.
+void CopyEngine::Impl::SendRest(Unit* unit) {
+  CopyLimits limits = target_.copy_limits();
+  if (!limits.can_copy()) {  // another command has found that out
+    if (options_.mode == CopyMode::kNative) {
+      Fail(*unit->job, absl::UnimplementedError(
+                           absl::StrCat(target_.name(), " cannot copy natively")));
+      return EndUnit(unit);
+    }
+    return Emulate(unit);
+  }
+  if (unit->max_ranges > 0)
+    limits.max_copy_ranges = std::min(limits.max_copy_ranges, unit->max_ranges);
+  unit->sources.clear();
+  uint64_t room = limits.max_copy_blocks;
+  while (!unit->rest.empty() && room > 0 &&
+         unit->sources.size() < limits.max_copy_ranges) {
+    DeviceRange& range = unit->rest.front();
+    const DeviceBlockCount n(
+        std::min({range.count.value(), room, limits.max_range_blocks}));
+    unit->sources.push_back({range.start, n});
+    range = {range.start + n, range.count - n};
+    room -= n.value();
+    if (range.empty()) unit->rest.pop_front();
+  }
+  Transfer(unit);
+}
+
+void CopyEngine::Impl::Emulate(Unit* unit) {
+  --commands_in_flight_;
+  unit->path = CopyPath::kEmulated;
+  unit->buffer = kRecoveryBuffer;
+  to_recover_.push_back(unit);
+  EmulateNextInLine();
+}
+
+void CopyEngine::Impl::EmulateNextInLine() {
+  if (recovering_ != nullptr || to_recover_.empty()) return;
+  recovering_ = to_recover_.front();
+  to_recover_.pop_front();
+  if (!recovering_->job->result.status.ok()) return EndUnit(recovering_);
+  if (recovery_buffer_.size() == 0)
+    recovery_buffer_ = AlignedBuffer(options_.chunk_bytes);
+  EmulateChunk(recovering_);
+}
+
+void CopyEngine::Impl::EmulateChunk(Unit* unit) {
+  unit->next_read = 0;
+  unit->reads_in_flight = 0;
+  unit->chunk.Begin(target_.geometry(), options_.chunk_bytes);
+  DeviceBlock to = unit->target.start + unit->done;
+  while (!unit->rest.empty()) {
+    DeviceRange& range = unit->rest.front();
+    const DeviceBlockCount n = unit->chunk.Take(&target_, range, to);
+    if (n.value() == 0) break;
+    range = {range.start + n, range.count - n};
+    to += n;
+    if (range.empty()) unit->rest.pop_front();
+  }
+  GLEANER_CHECK(!unit->chunk.target().empty());
+  unit->ready = false;
+  reading_.push_back(unit);  // Pump sends the reads
+}
+
+}  // namespace gleaner
