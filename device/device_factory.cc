@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "base/nearest_name.h"
 #include "base/status_macros.h"
+#include "device/faulty_device.h"
 #include "device/file_device.h"
 #include "device/marker.h"
 #include "device/mem_device.h"
@@ -54,6 +55,15 @@ class Values {
     T value = 0;
     if (absl::SimpleAtoi(*text, &value)) return value;
     return static_cast<T>(Wrong(key, absl::StrCat("\"", *text, "\" is not a number")));
+  }
+
+  // A probability; 0 if the key is not there. Its bounds are the backend's.
+  double Rate(absl::string_view key) {
+    const std::string* text = spec_.Find(key);
+    double value = 0;
+    if (text == nullptr || absl::SimpleAtod(*text, &value)) return value;
+    Wrong(key, absl::StrCat("\"", *text, "\" is not a number"));
+    return 0;
   }
 
   const absl::Status& status() const { return status_; }
@@ -119,6 +129,25 @@ OpenResult OpenNvme(const DeviceSpec& spec, const OpenOptions& options) {
   return OpenNvmeDevice(spec.argument, nvme);
 }
 
+OpenResult OpenFaulty(const DeviceSpec& spec, const OpenOptions& options) {
+  Values values(spec);
+  FaultModel model;
+  model.seed = values.Count("seed", model.seed);
+  model.fail = values.Rate("fail");
+  model.partial = values.Rate("partial");
+  model.wrong = values.Rate("wrong");
+  model.hang = values.Rate("hang");
+  model.slow = values.Rate("slow");
+  model.hang_ms = values.Count("hang_ms", model.hang_ms);
+  model.slow_ms = values.Count("slow_ms", model.slow_ms);
+  model.real_copy_blocks = values.Count("real_copy_blocks", model.real_copy_blocks);
+  model.real_copy_ranges = values.Count("real_copy_ranges", model.real_copy_ranges);
+  model.real_range_blocks = values.Count("real_range_blocks", model.real_range_blocks);
+  GLEANER_RETURN_IF_ERROR(values.status());
+  GLEANER_ASSIGN_OR_RETURN(auto device, OpenDevice(spec.inner, options));
+  return MakeFaultyDevice(std::move(device), model);
+}
+
 constexpr const char* kMemKeys[] = {"size",
                                     "block",
                                     "zone",
@@ -128,24 +157,33 @@ constexpr const char* kMemKeys[] = {"size",
                                     "max_copy_ranges",
                                     "max_range_blocks"};
 constexpr const char* kFileKeys[] = {"size", "block"};
+constexpr const char* kFaultyKeys[] = {
+    "seed",    "fail",    "partial",          "wrong",            "hang",             "slow",
+    "hang_ms", "slow_ms", "real_copy_blocks", "real_copy_ranges", "real_range_blocks"};
 
 constexpr DeviceBackend kBackends[] = {
     {"mem",
      "mem:size=1G[,block=4096][,zone=64M,zone_capacity=48M,max_open=14][,max_copy_blocks="
      "1024,"
      "max_copy_ranges=128,max_range_blocks=128]: memory; executes Copy",
-     nullptr, kMemKeys, OpenMem},
+     nullptr, kMemKeys, false, OpenMem},
     {"file",
      "file:PATH[,size=1G][,block=4096]: a regular file (size= creates a missing one) or "
      "a block "
      "device, by direct I/O",
-     "PATH", kFileKeys, OpenFile},
+     "PATH", kFileKeys, false, OpenFile},
     {"nvme",
      "nvme:NODE: an NVMe namespace (/dev/nvme0n1 or /dev/ng0n1) or a partition "
      "(/dev/nvme0n1p1), with its own Copy",
      "NODE",
      {},
+     false,
      OpenNvme},
+    {"faulty",
+     "faulty:seed=1[,fail=RATE][,partial=RATE][,wrong=RATE][,hang=RATE,hang_ms=10]"
+     "[,slow=RATE,slow_ms=1][,real_copy_blocks=N][,real_copy_ranges=N]"
+     "[,real_range_blocks=N];SPEC: another device, failing as told; for tests",
+     nullptr, kFaultyKeys, true, OpenFaulty},
 };
 
 absl::StatusOr<const DeviceBackend*> FindBackend(absl::string_view name) {
@@ -219,6 +257,16 @@ absl::StatusOr<DeviceSpec> ParseSpec(absl::string_view text) {
   absl::string_view rest = colon == absl::string_view::npos ? "" : text.substr(colon + 1);
   DeviceSpec spec;
   spec.backend = backend->name;
+  if (backend->has_inner) {
+    const size_t semicolon = rest.find(';');
+    if (semicolon == absl::string_view::npos) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          backend->name, ": the device behind it is missing, as in ", backend->synopsis));
+    }
+    spec.inner = std::string(rest.substr(semicolon + 1));
+    rest = rest.substr(0, semicolon);
+    GLEANER_RETURN_IF_ERROR(ParseSpec(spec.inner).status());
+  }
   if (backend->argument != nullptr) {
     spec.argument = std::string(TakeArgument(rest));
     if (spec.argument.empty()) {
@@ -239,7 +287,7 @@ absl::StatusOr<std::unique_ptr<Device>> OpenDevice(absl::string_view text,
   GLEANER_ASSIGN_OR_RETURN(const DeviceSpec spec, ParseSpec(text));
   GLEANER_ASSIGN_OR_RETURN(const DeviceBackend* backend, FindBackend(spec.backend));
   GLEANER_ASSIGN_OR_RETURN(std::unique_ptr<Device> device, backend->open(spec, options));
-  if (options.access == Access::kReadWrite && !options.force) {
+  if (options.access == Access::kReadWrite && !options.force && !backend->has_inner) {
     GLEANER_RETURN_IF_ERROR(CheckOverwritable(*device));
   }
   return device;

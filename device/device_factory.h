@@ -40,6 +40,7 @@ struct DeviceSpec {
   std::string
       argument;  // what is not key=value: a path; empty where the backend has none
   std::vector<std::pair<std::string, std::string>> values;
+  std::string inner;  // the SPEC of the device behind this one; empty where there is none
 
   // The value of `key`; null if it was not given.
   const std::string* Find(absl::string_view key) const;
@@ -51,6 +52,7 @@ struct DeviceBackend {
   const char* synopsis;  // one line for help
   const char* argument;  // what the argument is called; null: there is none
   absl::Span<const char* const> keys;
+  bool has_inner;  // stands in front of another device: "…;SPEC"
   absl::StatusOr<std::unique_ptr<Device>> (*open)(const DeviceSpec& spec,
                                                   const OpenOptions& options);
 };

@@ -1,0 +1,311 @@
+#include "device/faulty_device.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/check.h"
+#include "base/mutex.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "device/copy_recovery.h"
+#include "device/nvme_encoding.h"
+
+namespace gleaner {
+namespace {
+
+enum class Fault : uint8_t { kNone, kFail, kPartial, kWrong, kHang, kSlow };
+
+// What one operation will meet.
+struct Draw {
+  Fault fault = Fault::kNone;
+  NvmeStatus status;
+  uint64_t where = 0;    // for the caller to take a remainder of
+  bool beyond = false;   // later ranges are copied, too
+};
+
+class FaultyDevice : public Device {
+ public:
+  FaultyDevice(std::unique_ptr<Device> device, const FaultModel& model)
+      : Device(absl::StrCat("faulty ", device->name()), device->access(),
+               device->geometry(), device->hardware_copy_limits()),
+        device_(std::move(device)),
+        model_(model),
+        random_(model.seed) {}
+
+  const FaultModel& model() const { return model_; }
+
+  Draw DrawFor(OpType type) {
+    MutexLock lock(&mu_);
+    Draw draw;
+    double dice = random_.NextDouble();
+    const auto hits = [&dice](double rate) { return (dice -= rate) < 0; };
+    const bool copy = type == OpType::kCopy;
+    if (hits(model_.fail)) {
+      draw.fault = Fault::kFail;
+    } else if (hits(model_.partial)) {
+      if (copy || type == OpType::kWrite) draw.fault = Fault::kPartial;
+    } else if (hits(model_.wrong)) {
+      if (copy) draw.fault = Fault::kWrong;
+    } else if (hits(model_.hang)) {
+      draw.fault = Fault::kHang;
+    } else if (hits(model_.slow)) {
+      draw.fault = Fault::kSlow;
+    }
+    draw.status = AnyStatus(copy);
+    draw.where = random_.Next();
+    draw.beyond = random_.Below(2) == 0;
+    return draw;
+  }
+
+  bool Refuses(absl::Span<const DeviceRange> sources) const {
+    const auto exceeds = [](uint64_t value, uint64_t limit) {
+      return limit != 0 && value > limit;
+    };
+    uint64_t blocks = 0, longest = 0;
+    for (const DeviceRange& range : sources) {
+      blocks += range.count.value();
+      longest = std::max(longest, range.count.value());
+    }
+    return exceeds(blocks, model_.real_copy_blocks) ||
+           exceeds(sources.size(), model_.real_copy_ranges) ||
+           exceeds(longest, model_.real_range_blocks);
+  }
+
+ protected:
+  absl::StatusOr<std::unique_ptr<IoQueue>> DoOpenQueue(int depth) override;
+  absl::StatusOr<std::vector<ZoneInfo>> DoReportZones(DeviceRange range) override {
+    return device_->ReportZones(range);
+  }
+
+ private:
+  // A copy can fail with any status, another operation with those that are not a copy's own.
+  NvmeStatus AnyStatus(bool copy) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    const absl::Span<const RecoveryRule> rules = RecoveryRules();
+    for (;;) {
+      const RecoveryRule& rule = rules[random_.Below(rules.size())];
+      const bool is_nvme = rule.type != 0 || rule.code != 0;
+      if (is_nvme && (copy || rule.type != 1))
+        return {rule.type, rule.code, random_.Below(4) == 0};
+    }
+  }
+
+  const std::unique_ptr<Device> device_;
+  const FaultModel model_;
+  Mutex mu_;
+  Random random_ ABSL_GUARDED_BY(mu_);
+};
+
+OpResult Failure(const Device& device, NvmeStatus status) {
+  OpResult result;
+  result.status = absl::Status(
+      StatusCodeOf(status), absl::StrCat(device.name(), ": ", DescribeStatus(status)));
+  result.nvme = status;
+  return result;
+}
+
+class FaultyQueue : public IoQueue {
+ public:
+  FaultyQueue(FaultyDevice* device, std::unique_ptr<IoQueue> inner, int depth)
+      : IoQueue(device, depth), faulty_(*device), inner_(std::move(inner)) {}
+
+ protected:
+  void DoStart(uint32_t id, const Piece& piece) override {
+    if (piece.type == OpType::kCopy && faulty_.Refuses(piece.sources))
+      return Hold(id, Failure(faulty_, {1, 0x83, true}));
+    const Draw draw = faulty_.DrawFor(piece.type);
+    const FaultModel& model = faulty_.model();
+    switch (draw.fault) {
+      case Fault::kNone:
+        return Pass(piece, [this, id](const OpResult& r) { Hold(id, r); });
+      case Fault::kSlow:
+        return Pass(piece, [this, id, &model](const OpResult& r) {
+          Hold(id, r, absl::Milliseconds(model.slow_ms));
+        });
+      case Fault::kHang:
+        return Pass(piece, [this, id, &model](const OpResult&) {
+          OpResult result;
+          result.status = absl::DeadlineExceededError(
+              absl::StrCat(faulty_.name(), ": no answer in ", model.hang_ms, " ms"));
+          Hold(id, result, absl::Milliseconds(model.hang_ms));
+        });
+      case Fault::kFail:
+        return Hold(id, Failure(faulty_, draw.status));
+      case Fault::kWrong:
+        return StartWrong(id, piece);
+      case Fault::kPartial:
+        return piece.type == OpType::kCopy ? StartPartialCopy(id, piece, draw)
+                                           : StartPartialWrite(id, piece, draw);
+    }
+  }
+
+  void DoReap(ReapMode mode) override {
+    for (;;) {
+      inner_->Poll();
+      if (Release() || mode == ReapMode::kPoll) return;
+      if (held_.empty()) {
+        GLEANER_CHECK(inner_->Wait().ok());
+      } else {
+        absl::SleepFor(std::clamp(NextDue() - absl::Now(), absl::Microseconds(1),
+                                  absl::Milliseconds(1)));
+      }
+    }
+  }
+
+ private:
+  struct Held {
+    uint32_t id;
+    OpResult result;
+    absl::Time due;
+  };
+
+  void Hold(uint32_t id, OpResult result, absl::Duration delay = absl::ZeroDuration()) {
+    const absl::Time due =
+        delay == absl::ZeroDuration() ? absl::InfinitePast() : absl::Now() + delay;
+    held_.push_back({id, std::move(result), due});
+  }
+
+  // Finishes what is due; whether there was any.
+  bool Release() {
+    std::vector<Held> due;
+    const absl::Time now = absl::Now();
+    for (auto it = held_.begin(); it != held_.end();) {
+      if (it->due > now) {
+        ++it;
+        continue;
+      }
+      due.push_back(std::move(*it));
+      it = held_.erase(it);
+    }
+    for (const Held& held : due) Finish(held.id, held.result);
+    return !due.empty();
+  }
+
+  absl::Time NextDue() const {
+    absl::Time next = absl::InfiniteFuture();
+    for (const Held& held : held_) next = std::min(next, held.due);
+    return next;
+  }
+
+  // Hands the operation on. What the device refuses outright fails.
+  void Pass(const Piece& piece, std::function<void(const OpResult&)> done) {
+    const absl::Status accepted = Submit(piece, done);
+    if (accepted.ok()) return;
+    OpResult refused;
+    refused.status = accepted;
+    done(refused);
+  }
+
+  absl::Status Submit(const Piece& piece,
+                      const std::function<void(const OpResult&)>& done) {
+    const DeviceBlock start = piece.range.start;
+    const WriteOptions options{.hint = piece.hint};
+    switch (piece.type) {
+      case OpType::kRead:
+        return inner_->Read(piece.range, piece.data, done);
+      case OpType::kWrite:
+        return inner_->Write(piece.range, piece.data, options, done);
+      case OpType::kAppend:
+        return inner_->Append(start, piece.range.count, piece.data, options, done);
+      case OpType::kWriteZeroes:
+        return inner_->WriteZeroes(piece.range, done);
+      case OpType::kCopy:
+        return inner_->Copy(piece.sources, start, {.hint = piece.hint}, done);
+      case OpType::kDeallocate:
+        return inner_->Deallocate(piece.range, done);
+      case OpType::kFlush:
+        return inner_->Flush(done);
+      case OpType::kZoneOpen:
+        return inner_->ZoneOpen(start, done);
+      case OpType::kZoneClose:
+        return inner_->ZoneClose(start, done);
+      case OpType::kZoneFinish:
+        return inner_->ZoneFinish(start, done);
+      case OpType::kZoneReset:
+        return inner_->ZoneReset(start, done);
+    }
+    return absl::InternalError("unknown operation");
+  }
+
+  void StartWrong(uint32_t id, const Piece& piece) {
+    std::vector<DeviceRange> sources(piece.sources.begin(), piece.sources.end());
+    sources.back().count -= DeviceBlockCount(1);
+    if (sources.back().empty()) sources.pop_back();
+    if (sources.empty()) return Hold(id, OpResult());
+    Piece part = piece;
+    part.sources = sources;
+    Pass(part, [this, id](const OpResult& r) { Hold(id, r); });
+  }
+
+  void StartPartialWrite(uint32_t id, const Piece& piece, const Draw& draw) {
+    const OpResult failure = Failure(faulty_, draw.status);
+    Piece part = piece;
+    part.range.count = DeviceBlockCount(draw.where % piece.range.count.value());
+    if (part.range.empty()) return Hold(id, failure);
+    Pass(part, [this, id, failure](const OpResult&) { Hold(id, failure); });
+  }
+
+  void StartPartialCopy(uint32_t id, const Piece& piece, const Draw& draw) {
+    const size_t first = draw.where % piece.sources.size();  // that is not copied
+    OpResult failure = Failure(faulty_, draw.status);
+    failure.ranges_copied = static_cast<uint32_t>(first);
+    // Later ranges, where they may be written out of order.
+    const DeviceBlock target =
+        piece.range.start + Blocks(piece.sources.first(first + 1));
+    std::vector<DeviceRange> later;
+    if (draw.beyond && !device().geometry().zoned())
+      later.assign(piece.sources.begin() + static_cast<ptrdiff_t>(first) + 1,
+                   piece.sources.end());
+    const auto then = [this, id, failure, target, later](const OpResult&) {
+      if (later.empty()) return Hold(id, failure);
+      Piece rest;
+      rest.type = OpType::kCopy;
+      rest.range = {target, Blocks(later)};
+      rest.sources = later;
+      Pass(rest, [this, id, failure](const OpResult&) { Hold(id, failure); });
+    };
+    if (first == 0) return then(failure);
+    Piece part = piece;
+    part.sources = piece.sources.first(first);
+    Pass(part, then);
+  }
+
+  static DeviceBlockCount Blocks(absl::Span<const DeviceRange> ranges) {
+    DeviceBlockCount blocks;
+    for (const DeviceRange& range : ranges) blocks += range.count;
+    return blocks;
+  }
+
+  FaultyDevice& faulty_;
+  std::vector<Held> held_;
+  const std::unique_ptr<IoQueue> inner_;  // goes first: its operations refer to the rest
+};
+
+absl::StatusOr<std::unique_ptr<IoQueue>> FaultyDevice::DoOpenQueue(int depth) {
+  GLEANER_ASSIGN_OR_RETURN(auto inner, device_->OpenQueue(depth));
+  return std::make_unique<FaultyQueue>(this, std::move(inner), depth);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Device>> MakeFaultyDevice(std::unique_ptr<Device> device,
+                                                         const FaultModel& model) {
+  for (const double rate :
+       {model.fail, model.partial, model.wrong, model.hang, model.slow}) {
+    if (!(rate >= 0 && rate <= 1)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a fault rate of ", rate, " is not from 0 to 1"));
+    }
+  }
+  if (model.sum() > 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("fault rates add up to ", model.sum(), ", more than 1"));
+  }
+  return std::make_unique<FaultyDevice>(std::move(device), model);
+}
+
+}  // namespace gleaner

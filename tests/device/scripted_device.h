@@ -1,0 +1,91 @@
+// A device in RAM whose copies end as a test says.
+//
+//   ScriptedDevice device(*MemDevice::Create(options));
+//   device.set_copy_outcome([&](absl::Span<const DeviceRange> sources) { ... });
+//
+// For one thread.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "device/device.h"
+#include "device/mem_device.h"
+
+namespace gleaner::testing {
+
+class ScriptedDevice : public Device {
+ public:
+  explicit ScriptedDevice(std::unique_ptr<MemDevice> mem)
+      : Device("scripted", Access::kReadWrite, mem->geometry(),
+               mem->hardware_copy_limits()),
+        mem_(std::move(mem)),
+        queue_(*mem_->OpenQueue(1)) {}
+
+  // What becomes of a copy. Of one that fails as many ranges are copied as the result says.
+  void set_copy_outcome(
+      std::function<OpResult(absl::Span<const DeviceRange> sources)> outcome) {
+    outcome_ = std::move(outcome);
+  }
+
+ protected:
+  absl::StatusOr<std::unique_ptr<IoQueue>> DoOpenQueue(int depth) override {
+    return std::make_unique<Queue>(this, depth);
+  }
+  absl::StatusOr<std::vector<ZoneInfo>> DoReportZones(DeviceRange range) override {
+    return mem_->ReportZones(range);
+  }
+
+ private:
+  class Queue : public IoQueue {
+   public:
+    Queue(ScriptedDevice* device, int depth) : IoQueue(device, depth), device_(*device) {}
+
+   protected:
+    void DoStart(uint32_t id, const Piece&) override { pending_.push_back(id); }
+    void DoReap(ReapMode) override {
+      while (!pending_.empty()) {
+        const uint32_t id = pending_.front();
+        pending_.pop_front();
+        Finish(id, Execute(piece(id)));
+      }
+    }
+
+   private:
+    OpResult Execute(const Piece& piece) {
+      OpResult result;
+      absl::Span<const DeviceRange> sources = piece.sources;
+      if (piece.type == OpType::kCopy && device_.outcome_) {
+        result = device_.outcome_(sources);
+        if (!result.status.ok()) sources = sources.first(result.ranges_copied);
+        if (!result.status.ok() && sources.empty()) return result;
+      }
+      OpResult done;
+      const auto take = [&done](const OpResult& r) { done = r; };
+      IoQueue& queue = *device_.queue_;
+      absl::Status accepted = absl::UnimplementedError(OpName(piece.type));
+      if (piece.type == OpType::kRead)
+        accepted = queue.Read(piece.range, piece.data, take);
+      if (piece.type == OpType::kWrite)
+        accepted = queue.Write(piece.range, piece.data, {}, take);
+      if (piece.type == OpType::kCopy)
+        accepted = queue.Copy(sources, piece.range.start, {}, take);
+      GLEANER_CHECK(accepted.ok());
+      while (queue.in_flight() > 0) GLEANER_CHECK(queue.Wait().ok());
+      return result.status.ok() ? done : result;
+    }
+
+    ScriptedDevice& device_;
+    std::deque<uint32_t> pending_;
+  };
+
+  const std::unique_ptr<MemDevice> mem_;
+  const std::unique_ptr<IoQueue> queue_;
+  std::function<OpResult(absl::Span<const DeviceRange> sources)> outcome_;
+};
+
+}  // namespace gleaner::testing
