@@ -16,6 +16,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -145,7 +146,7 @@ class CopyEngine::Impl {
 
   // Recovery from a failed command, whose unit keeps its lane meanwhile.
   void Recover(Unit* unit, const OpResult& result);
-  absl::Status CheckWritePointer(const Unit& unit);
+  std::string WrongWritePointer(const Unit& unit, DeviceBlockCount* copied);
   bool LearnFromRefusal(CopyLimitsLearner::Shape shape, Unit* unit);
   bool KeepsLimits(const Unit& unit) const;
   void SendRest(Unit* unit);
@@ -189,6 +190,7 @@ class CopyEngine::Impl {
   std::deque<Unit> units_;  // never moved
   std::vector<Unit*> free_units_;
   int units_in_flight_ = 0;
+  uint64_t units_ended_ = 0;
   std::deque<Unit*> reading_;                  // units with reads still to be sent
   absl::flat_hash_map<uint64_t, Lane> lanes_;  // by zone, where the target has zones
 

@@ -67,14 +67,19 @@ CopyEngine::Impl::Source* CopyEngine::Impl::SourceOf(Device* device) {
 }
 
 void CopyEngine::Impl::Pump() {
-  wants_quiet_ = false;
-  size_t idle_turns = 0;  // jobs in a row that planned nothing
-  while (idle_turns < jobs_.size() && !wants_quiet_) {
-    if (free_buffers_.empty() && commands_in_flight_ == options_.copy_depth) break;
-    next_job_ = (next_job_ + 1) % jobs_.size();
-    idle_turns = PlanUnit(*jobs_[next_job_]) ? 0 : idle_turns + 1;
-  }
-  SendReads();
+  uint64_t ended;
+  do {
+    ended = units_ended_;
+    wants_quiet_ = false;
+    size_t idle_turns = 0;  // jobs in a row that planned nothing
+    while (idle_turns < jobs_.size() && !wants_quiet_) {
+      if (free_buffers_.empty() && commands_in_flight_ == options_.copy_depth) break;
+      next_job_ = (next_job_ + 1) % jobs_.size();
+      idle_turns = PlanUnit(*jobs_[next_job_]) ? 0 : idle_turns + 1;
+    }
+    SendReads();
+  } while (ended !=
+           units_ended_);  // some failed at once, and others may have waited for them
 }
 
 bool CopyEngine::Impl::PlanUnit(Job& job) {

@@ -30,35 +30,28 @@ void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
       result.ranges_copied < unit->sources.size() ? result.ranges_copied : 0;
   const auto rest = unit->sources.begin() + static_cast<ptrdiff_t>(copied);
   const CopyLimitsLearner::Shape shape = ShapeOf(unit->sources);
-  Credit(unit, TotalBlocks({unit->sources.data(), copied}));
+  DeviceBlockCount blocks = TotalBlocks({unit->sources.data(), copied});
+  const std::string pointer = WrongWritePointer(*unit, &blocks);
+  Credit(unit, blocks);
   unit->attempts = copied > 0 ? 1 : unit->attempts + 1;
   unit->rest.insert(unit->rest.begin(), rest, unit->sources.end());
   Job& job = *unit->job;
-  absl::Status status = job.result.status;
-  RecoveryAction action = RecoveryAction::kGiveUp;
-  if (status.ok()) {
-    status = result.status;
-    action = RecoveryFor(result, unit->attempts);
-    if (action != RecoveryAction::kGiveUp && target_.geometry().zoned()) {
-      if (absl::Status pointer = CheckWritePointer(*unit); !pointer.ok()) {
-        status = pointer;
-        action = RecoveryAction::kGiveUp;
-      }
-    }
-  }
+  RecoveryAction action = RecoveryFor(result, unit->attempts);
+  if (!job.result.status.ok() || !pointer.empty()) action = RecoveryAction::kGiveUp;
   if (action == RecoveryAction::kSplit) {
     action =
         LearnFromRefusal(shape, unit) ? RecoveryAction::kRetry : RecoveryAction::kAbandon;
   }
   const bool wants_emulation =
       action == RecoveryAction::kEmulate || action == RecoveryAction::kAbandon;
-  if (action == RecoveryAction::kAbandon)
-    target_.LearnCopyLimits({.copy_offload = false});
   if (action == RecoveryAction::kGiveUp ||
       (wants_emulation && options_.mode == CopyMode::kNative)) {
-    Fail(job, status);
+    Fail(job, absl::Status(result.status.code(),
+                           absl::StrCat(result.status.message(), pointer)));
     EndUnit(unit);
   } else if (wants_emulation) {
+    if (action == RecoveryAction::kAbandon)
+      target_.LearnCopyLimits({.copy_offload = false});
     Emulate(unit);
   } else {
     ++counters_.retries;
@@ -66,18 +59,26 @@ void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
   }
 }
 
-// A zone is written at its write pointer only: blocks behind it that the failed command did not
-// account for hold nobody knows what, and cannot be written again.
-absl::Status CopyEngine::Impl::CheckWritePointer(const Unit& unit) {
-  const DeviceBlock next = unit.target.start + unit.done;
-  const auto zones =
-      target_.ReportZones({target_.geometry().ZoneStart(next), DeviceBlockCount(1)});
-  if (!zones.ok()) return zones.status();
+// A zone is written at its write pointer only: it must stand behind the blocks that the failed
+// command has `copied`. What it has passed and the command did not account for is nobody knows
+// what, and cannot be written again; what it has not reached is not copied. Empty if it does.
+std::string CopyEngine::Impl::WrongWritePointer(const Unit& unit,
+                                                DeviceBlockCount* copied) {
+  const Geometry& g = target_.geometry();
+  if (!g.zoned()) return "";
+  const DeviceBlock first = unit.target.start + unit.done;
+  const DeviceBlock next = first + *copied;
+  const auto zones = target_.ReportZones({g.ZoneStart(first), DeviceBlockCount(1)});
+  if (!zones.ok()) {
+    *copied = DeviceBlockCount(0);
+    return absl::StrCat("; and the zone cannot be asked how far it was written: ",
+                        zones.status().message());
+  }
   const DeviceBlock pointer = zones->front().write_pointer;
-  if (pointer == next) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat(
-      target_.name(), ": a copy to block ", next.value(),
-      " failed and left the zone's write pointer at block ", pointer.value()));
+  if (pointer == next) return "";
+  *copied = std::clamp(pointer, first, next) - first;
+  return absl::StrCat("; the zone's write pointer stands at block ", pointer.value(),
+                      ", not ", next.value());
 }
 
 // False if the command cannot be smaller.

@@ -206,6 +206,7 @@ void CopyEngine::Impl::EndUnit(Unit* unit) {
   --job.units;
   if (job.planned && job.units == 0) ++finished_jobs_;
   --units_in_flight_;
+  ++units_ended_;
   if (sitting_.has_value() && units_in_flight_ == 0) EndSitting();
   free_units_.push_back(unit);
   LeaveLane(unit);

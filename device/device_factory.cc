@@ -138,6 +138,7 @@ OpenResult OpenFaulty(const DeviceSpec& spec, const OpenOptions& options) {
   model.wrong = values.Rate("wrong");
   model.hang = values.Rate("hang");
   model.slow = values.Rate("slow");
+  model.copies_only = values.Count("copies_only", 0) != 0;
   model.hang_ms = values.Count("hang_ms", model.hang_ms);
   model.slow_ms = values.Count("slow_ms", model.slow_ms);
   model.real_copy_blocks = values.Count("real_copy_blocks", model.real_copy_blocks);
@@ -157,9 +158,18 @@ constexpr const char* kMemKeys[] = {"size",
                                     "max_copy_ranges",
                                     "max_range_blocks"};
 constexpr const char* kFileKeys[] = {"size", "block"};
-constexpr const char* kFaultyKeys[] = {
-    "seed",    "fail",    "partial",          "wrong",            "hang",             "slow",
-    "hang_ms", "slow_ms", "real_copy_blocks", "real_copy_ranges", "real_range_blocks"};
+constexpr const char* kFaultyKeys[] = {"seed",
+                                       "fail",
+                                       "partial",
+                                       "wrong",
+                                       "hang",
+                                       "slow",
+                                       "copies_only",
+                                       "hang_ms",
+                                       "slow_ms",
+                                       "real_copy_blocks",
+                                       "real_copy_ranges",
+                                       "real_range_blocks"};
 
 constexpr DeviceBackend kBackends[] = {
     {"mem",
@@ -181,7 +191,7 @@ constexpr DeviceBackend kBackends[] = {
      OpenNvme},
     {"faulty",
      "faulty:seed=1[,fail=RATE][,partial=RATE][,wrong=RATE][,hang=RATE,hang_ms=10]"
-     "[,slow=RATE,slow_ms=1][,real_copy_blocks=N][,real_copy_ranges=N]"
+     "[,slow=RATE,slow_ms=1][,copies_only=1][,real_copy_blocks=N][,real_copy_ranges=N]"
      "[,real_range_blocks=N];SPEC: another device, failing as told; for tests",
      nullptr, kFaultyKeys, true, OpenFaulty},
 };

@@ -24,8 +24,8 @@ enum class Fault : uint8_t { kNone, kFail, kPartial, kWrong, kHang, kSlow };
 struct Draw {
   Fault fault = Fault::kNone;
   NvmeStatus status;
-  uint64_t where = 0;    // for the caller to take a remainder of
-  bool beyond = false;   // later ranges are copied, too
+  uint64_t where = 0;   // for the caller to take a remainder of
+  bool beyond = false;  // later ranges are copied, too
 };
 
 class FaultyDevice : public Device {
@@ -45,6 +45,7 @@ class FaultyDevice : public Device {
     double dice = random_.NextDouble();
     const auto hits = [&dice](double rate) { return (dice -= rate) < 0; };
     const bool copy = type == OpType::kCopy;
+    if (model_.copies_only && !copy) return draw;
     if (hits(model_.fail)) {
       draw.fault = Fault::kFail;
     } else if (hits(model_.partial)) {
@@ -102,8 +103,8 @@ class FaultyDevice : public Device {
 
 OpResult Failure(const Device& device, NvmeStatus status) {
   OpResult result;
-  result.status = absl::Status(
-      StatusCodeOf(status), absl::StrCat(device.name(), ": ", DescribeStatus(status)));
+  result.status = absl::Status(StatusCodeOf(status),
+                               absl::StrCat(device.name(), ": ", DescribeStatus(status)));
   result.nvme = status;
   return result;
 }
@@ -254,13 +255,13 @@ class FaultyQueue : public IoQueue {
     OpResult failure = Failure(faulty_, draw.status);
     failure.ranges_copied = static_cast<uint32_t>(first);
     // Later ranges, where they may be written out of order.
-    const DeviceBlock target =
-        piece.range.start + Blocks(piece.sources.first(first + 1));
+    const DeviceBlock target = piece.range.start + Blocks(piece.sources.first(first + 1));
     std::vector<DeviceRange> later;
     if (draw.beyond && !device().geometry().zoned())
       later.assign(piece.sources.begin() + static_cast<ptrdiff_t>(first) + 1,
                    piece.sources.end());
-    const auto then = [this, id, failure, target, later](const OpResult&) {
+    const auto then = [this, id, failure, target, later](const OpResult& copied) {
+      if (!copied.status.ok()) return Hold(id, copied);
       if (later.empty()) return Hold(id, failure);
       Piece rest;
       rest.type = OpType::kCopy;
@@ -268,7 +269,7 @@ class FaultyQueue : public IoQueue {
       rest.sources = later;
       Pass(rest, [this, id, failure](const OpResult&) { Hold(id, failure); });
     };
-    if (first == 0) return then(failure);
+    if (first == 0) return then(OpResult());
     Piece part = piece;
     part.sources = piece.sources.first(first);
     Pass(part, then);

@@ -39,6 +39,7 @@ struct FaultModel {
   double wrong = 0;    // of copies
   double hang = 0;
   double slow = 0;
+  bool copies_only = false;  // nothing else meets a fault
   uint32_t hang_ms = 10;
   uint32_t slow_ms = 1;
   // What the device takes in truth; zero: what it says.

@@ -21,7 +21,8 @@ namespace {
 OpResult ResultOf(const RecoveryRule& rule) {
   OpResult result;
   const bool nvme = rule.type != 0 || rule.code != 0;
-  result.status = absl::Status(nvme ? absl::StatusCode::kUnknown : rule.status, "told to");
+  result.status =
+      absl::Status(nvme ? absl::StatusCode::kUnknown : rule.status, "told to");
   result.nvme = {rule.type, rule.code, false};
   return result;
 }
@@ -109,8 +110,7 @@ TEST_P(RecoveryRowTest, InTheEngine) {
   EXPECT_EQ(c.emulated_blocks.value(), emulates ? 9u : 0u);
   EXPECT_EQ(c.native_blocks.value(), emulates ? 3u : 12u);
   EXPECT_EQ(c.retries, emulates ? 0u : 1u);
-  EXPECT_EQ(device_->copy_limits().can_copy(),
-            rule_.action != RecoveryAction::kAbandon);
+  EXPECT_EQ(device_->copy_limits().can_copy(), rule_.action != RecoveryAction::kAbandon);
 }
 
 TEST_P(RecoveryRowTest, InNativeModeNothingIsEmulated) {
@@ -206,8 +206,8 @@ TEST(CopyRecoveryTest, AZoneThatWentOnIsReported) {
 // are learned.
 TEST(CopyRecoveryTest, LearnsTheLimitsOfADeviceThatLies) {
   for (const CopyLimits truth :
-       {CopyLimits{24, 1, 7}, CopyLimits{24, 4, 1}, CopyLimits{3, 4, 7}, CopyLimits{1, 1, 1},
-        CopyLimits{6, 2, 4}, CopyLimits{24, 3, 5}}) {
+       {CopyLimits{24, 1, 7}, CopyLimits{24, 4, 1}, CopyLimits{3, 4, 7},
+        CopyLimits{1, 1, 1}, CopyLimits{6, 2, 4}, CopyLimits{24, 3, 5}}) {
     ScriptedDevice device(Mem(512));
     FillDevice(device, Blocks(0, 200), 1);
     int refused = 0;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/types.h"
+#include "device/faulty_device.h"
 #include "device/mem_device.h"
 #include "gc/placement.h"
 #include "gc/victim_policy.h"
@@ -33,7 +34,15 @@ constexpr uint64_t kVolumeBlocks = 96;
 constexpr uint32_t kSegmentBlocks = 16;
 constexpr uint32_t kMaxSegments = 28;
 
-enum class Backend { kMem, kZones, kRough, kRoughZones, kFailing, kFailingZones };
+enum class Backend {
+  kMem,
+  kZones,
+  kRough,
+  kRoughZones,
+  kFailing,
+  kFailingZones,
+  kFaultyCopies
+};
 
 // 12 of 16 blocks of a segment hold data.
 class RandomUser {
@@ -50,7 +59,9 @@ class RandomUser {
     for (int i = 0; i < operations && !HasFailure(); ++i) Operate();
     failing_ = false;
     EXPECT_EQ(bench_.DrainAndCheck(), "");
-    EXPECT_LE(told_ + bench_.failed_reads(), injected_);
+    if (backend_ != Backend::kFaultyCopies) {
+      EXPECT_LE(told_ + bench_.failed_reads(), injected_);
+    }
   }
 
   uint64_t cleaned() { return bench_.store().stats().cleaner.segments_cleaned; }
@@ -74,6 +85,18 @@ class RandomUser {
     }
     if (backend_ == Backend::kMem || backend_ == Backend::kZones)
       return *MemDevice::Create(options);
+    if (backend_ == Backend::kFaultyCopies) {
+      FaultModel model;
+      model.seed = seed;
+      model.fail = model.partial = 0.04;
+      model.hang = 0.02;
+      model.copies_only = true;
+      model.hang_ms = 0;
+      if (seed % 5 == 0) model.real_copy_ranges = 2;
+      if (seed % 7 == 0) model.real_copy_blocks = 5;
+      if (seed % 9 == 0) model.real_range_blocks = 3;
+      return *MakeFaultyDevice(*MemDevice::Create(options), model);
+    }
     auto rough = std::make_unique<RoughDevice>(seed, options);
     rough->set_outcome([this](OpType type, DeviceRange) { return Outcome(type); });
     return rough;
@@ -139,6 +162,7 @@ class RandomUser {
   void Take(const absl::Status& status) {
     if (status.ok()) return;
     ++told_;
+    if (backend_ == Backend::kFaultyCopies) return;  // whatever the device said
     EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable));
   }
 
@@ -146,7 +170,7 @@ class RandomUser {
     absl::Status status = bench_.Write(lba, count);
     for (int i = 0; !status.ok(); ++i) {
       Take(status);
-      ASSERT_LT(i, 100);
+      ASSERT_LT(i, 100) << status;
       status = bench_.Retry();
     }
   }
@@ -211,6 +235,11 @@ TEST(VolatileStoreModelTest, OnZonesThatReorder) {
 
 TEST(VolatileStoreModelTest, OnZonesThatFail) {
   EXPECT_GT(RunSeeds(Backend::kFailingZones, 500), 15000u);
+}
+
+// Copies fail with any status, half way, or are refused for their size.
+TEST(VolatileStoreModelTest, OnADeviceWithFaultyCopies) {
+  EXPECT_GT(RunSeeds(Backend::kFaultyCopies, 600), 15000u);
 }
 
 TEST(VolatileStoreModelTest, OnADeviceThatFails) {

@@ -1,0 +1,182 @@
+// The copy engine on devices that fail by the seeded model: whatever happens, a run that is said to
+// be copied is, and nothing else is touched.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/random.h"
+#include "device/copy_engine.h"
+#include "device/faulty_device.h"
+#include "tests/device/copy_testing.h"
+#include "tests/testing/status_matchers.h"
+
+namespace gleaner::testing {
+namespace {
+
+constexpr uint64_t kSourceBlocks = 128;
+constexpr uint64_t kBlocks = 1024;
+constexpr uint64_t kZone = 64;
+
+struct Totals {
+  int jobs = 0;
+  int failed = 0;
+  CopyCounters counters;
+};
+
+FaultModel RandomModel(Random& random, uint64_t seed) {
+  FaultModel model;
+  model.seed = seed;
+  const double scale = 0.2 * random.NextDouble();
+  model.fail = scale;
+  model.partial = scale;
+  model.hang = scale / 4;
+  model.slow = scale / 4;
+  model.hang_ms = model.slow_ms = 0;
+  if (random.Below(4) == 0) model.real_copy_blocks = 1 + random.Below(30);
+  if (random.Below(4) == 0)
+    model.real_copy_ranges = 1 + static_cast<uint32_t>(random.Below(5));
+  if (random.Below(4) == 0) model.real_range_blocks = 1 + random.Below(8);
+  return model;
+}
+
+// One device, some jobs, several under way at once.
+class Schedule {
+ public:
+  Schedule(uint64_t seed, bool zoned) : random_(seed), zoned_(zoned) {
+    auto mem = zoned ? Mem(kBlocks, 4096, kZone, 50) : Mem(kBlocks);
+    mem_ = mem.get();
+    for (uint64_t at = 0; at < kSourceBlocks; at += kZone)
+      FillDevice(*mem, Blocks(at, zoned ? 50 : kZone), seed);
+    before_ = Contents(*mem, 0, kBlocks);
+    device_ = *MakeFaultyDevice(std::move(mem), RandomModel(random_, seed));
+    CopyEngineOptions options;
+    options.buffer_bytes = 64 << 10;
+    options.chunk_bytes = 16 << 10;
+    options.copy_depth = 3;
+    constexpr CopyMode kModes[] = {CopyMode::kAuto, CopyMode::kAuto, CopyMode::kNative,
+                                   CopyMode::kEmulate};
+    engine_ = Engine(*device_, kModes[seed % 4], options);
+    next_target_ = kSourceBlocks;
+  }
+
+  void Run(Totals* totals) {
+    for (int i = 0; i < 12; ++i) {
+      StartOne();
+      if (random_.Below(2) == 0) engine_->Poll();
+    }
+    while (!engine_->idle()) ASSERT_THAT(engine_->Wait(), IsOk());
+    Check(totals);
+    const CopyCounters& c = engine_->counters();
+    totals->counters.failed_commands += c.failed_commands;
+    totals->counters.retries += c.retries;
+    totals->counters.recovered_blocks += c.recovered_blocks;
+    totals->counters.native_blocks += c.native_blocks;
+  }
+
+ private:
+  struct Started {
+    std::vector<CopyRun> runs;
+    CopyResult result;
+    bool done = false;
+  };
+
+  void StartOne() {
+    CopyJob job;
+    if (zoned_ && random_.Below(3) == 0)
+      next_target_ = (next_target_ / kZone + 1) * kZone;
+    for (uint64_t i = 0, n = 1 + random_.Below(8); i < n; ++i) {
+      uint64_t count = 1 + random_.Below(9);
+      if (zoned_ && next_target_ % kZone + count > 50)
+        next_target_ = (next_target_ / kZone + 1) * kZone;
+      if (next_target_ + count > kBlocks) break;
+      const uint64_t limit = zoned_ ? 50 : kZone;
+      const uint64_t from = random_.Below(2) * kZone + random_.Below(limit - count);
+      job.runs.push_back({device_.get(), Blocks(from, count), DeviceBlock(next_target_)});
+      next_target_ += count;
+    }
+    if (job.runs.empty()) return;
+    auto started = std::make_shared<Started>();
+    started->runs = job.runs;
+    const absl::Status status =
+        engine_->Start(std::move(job), [started](const CopyResult& result) {
+          EXPECT_FALSE(std::exchange(started->done, true));
+          started->result = result;
+        });
+    if (status.ok()) {
+      started_.push_back(started);
+    } else {
+      // All that can be wrong before anything is submitted is that the device cannot copy.
+      EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnimplemented));
+    }
+  }
+
+  std::string Before(uint64_t start, uint64_t count) const {
+    return before_.substr(start * 4096, count * 4096);
+  }
+
+  void Check(Totals* totals) {
+    std::string expected = before_;
+    const std::string after = Contents(*mem_, 0, kBlocks);
+    for (const auto& started : started_) {
+      ++totals->jobs;
+      ASSERT_TRUE(started->done);
+      const CopyResult& result = started->result;
+      totals->failed += !result.status.ok();
+      for (size_t i = 0; i < started->runs.size(); ++i) {
+        const CopyRun& run = started->runs[i];
+        const uint64_t to = run.to.value(), count = run.from.count.value();
+        const bool complete = Copied(result.runs[i]) == count;
+        ASSERT_LE(Copied(result.runs[i]), count);
+        ASSERT_TRUE(complete || !result.status.ok());
+        // Of a run that did not get through, anything may have.
+        expected.replace(to * 4096, count * 4096,
+                         complete ? Before(run.from.start.value(), count)
+                                  : after.substr(to * 4096, count * 4096));
+      }
+    }
+    EXPECT_TRUE(after == expected);
+  }
+
+  Random random_;
+  const bool zoned_;
+  MemDevice* mem_;
+  std::string before_;
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<CopyEngine> engine_;
+  uint64_t next_target_ = 0;
+  std::vector<std::shared_ptr<Started>> started_;
+};
+
+Totals RunSchedules(bool zoned, int schedules) {
+  Totals totals;
+  for (int i = 0; i < schedules && !::testing::Test::HasFailure(); ++i) {
+    const uint64_t seed = static_cast<uint64_t>(i) + (zoned ? 100000 : 0);
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    Schedule(seed, zoned).Run(&totals);
+  }
+  return totals;
+}
+
+TEST(CopyEngineFaultsTest, WhatIsSaidToBeCopiedIs) {
+  const Totals totals = RunSchedules(false, 3000);
+  EXPECT_GT(totals.jobs, 30000);
+  EXPECT_GT(totals.counters.failed_commands, 10000u);
+  EXPECT_GT(totals.counters.retries, 5000u);
+  EXPECT_GT(totals.counters.recovered_blocks.value(), 5000u);
+  EXPECT_GT(totals.counters.native_blocks.value(), 100000u);
+  EXPECT_GT(totals.failed, 1000);
+}
+
+TEST(CopyEngineFaultsTest, InZones) {
+  const Totals totals = RunSchedules(true, 1500);
+  EXPECT_GT(totals.jobs, 10000);
+  EXPECT_GT(totals.counters.failed_commands, 3000u);
+}
+
+}  // namespace
+}  // namespace gleaner::testing
