@@ -166,6 +166,7 @@ extern "C" int ioctl(int fd, unsigned long request, ...) noexcept {
   return static_cast<int>(syscall(SYS_ioctl, fd, request, argument));
 }
 
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): theirs are reserved
 extern "C" int stat(const char* __restrict path, struct stat* __restrict st) noexcept {
   if (fstatat(AT_FDCWD, path, st, 0) != 0) return -1;
   const auto [fake, node] = gleaner::testing::FindNode(*st);
