@@ -1,0 +1,56 @@
+"""The virtual machines that ./dev vm boots, and what runs in each.
+
+A new scenario is one Scenario here; a new kind of test a script in guest/ (and its line in
+BUILD).
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """An NVMe namespace of QEMU; it is /dev/nvme0n1, /dev/nvme0n2, ... in the guest."""
+    block_bytes: int = 4096
+    size_mib: int = 64
+    properties: dict = field(default_factory=dict)  # of QEMU's device nvme-ns
+    bytes_per_second: int = 0  # of its backing file; 0: not throttled
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    script: str  # in guest/
+    namespaces: tuple = (Namespace(),)
+    variables: dict = field(default_factory=dict)  # of the script's environment
+    modules: tuple = ("nvme",)  # of the kernel, loaded at boot
+    backend: str = "file"  # the first word of the SPEC
+    node: str = "/dev/nvme0n1"
+
+    def environment(self):
+        """What the script finds in its environment."""
+        block_bytes = self.namespaces[0].block_bytes
+        return {"SCRIPT": self.script, "BACKEND": self.backend, "NODE": self.node,
+                "BLOCK": str(block_bytes), **self.variables}
+
+
+_ZONES = {"ZONE": 256, "ZONE_CAPACITY": 192, "MAX_OPEN": 4, "MAX_ACTIVE": 6}
+_ZONED = {"zoned": "on", "zoned.zone_size": "1M", "zoned.zone_capacity": "768K",
+          "zoned.max_open": 4, "zoned.max_active": 6}
+_SLOW = Namespace(size_mib=16, bytes_per_second=4 << 20)
+
+SCENARIOS = [
+    Scenario("block-512", "block.sh", (Namespace(512),)),
+    Scenario("block-4096", "block.sh"),
+    Scenario("one-range", "block.sh", (Namespace(properties={"msrc": 0}),)),
+    Scenario("odd-limits", "block.sh",
+             (Namespace(properties={"mssrl": 3, "mcl": 5, "msrc": 1}),), {"NVME_CLI_BLOCKS": 3}),
+    Scenario("no-limits", "block.sh",
+             (Namespace(properties={"mssrl": 0, "mcl": 0, "msrc": 0}),), {"NATIVE": "no"}),
+    Scenario("zoned", "zoned.sh", (Namespace(properties=_ZONED),), _ZONES),
+    Scenario("two-namespaces", "namespaces.sh", (Namespace(512), Namespace(4096))),
+    Scenario("partition", "partition.sh", (Namespace(512),), node="/dev/nvme0n1p1"),
+    Scenario("tcp", "tcp.sh", variables={"NATIVE": "no"}, node="/dev/nvme1n1",
+             modules=("nvme", "configfs", "nvmet-tcp", "nvme-tcp")),
+    Scenario("killed", "interrupted.sh", (_SLOW,), {"WHAT": "killed"}),
+    Scenario("removed", "interrupted.sh", (_SLOW,), {"WHAT": "removed"}),
+]
