@@ -13,7 +13,7 @@ class Namespace:
     block_bytes: int = 4096
     size_mib: int = 64
     properties: dict = field(default_factory=dict)  # of QEMU's device nvme-ns
-    bytes_per_second: int = 0  # of its backing file; 0: not throttled
+    written_bytes_per_second: int = 0  # of its backing file; 0: not throttled
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,11 @@ class Scenario:
                 "BLOCK": str(block_bytes), **self.variables}
 
 
-_ZONES = {"ZONE": 256, "ZONE_CAPACITY": 192, "MAX_OPEN": 4, "MAX_ACTIVE": 6}
+_ZONES = {"ZONE": 256, "ZONE_CAPACITY": 192, "MAX_OPEN": 4, "MAX_ACTIVE": 6,
+          "VOLUME": 2048}
 _ZONED = {"zoned": "on", "zoned.zone_size": "1M", "zoned.zone_capacity": "768K",
           "zoned.max_open": 4, "zoned.max_active": 6}
-_SLOW = Namespace(size_mib=16, bytes_per_second=4 << 20)
+_SLOW = Namespace(size_mib=32, written_bytes_per_second=6 << 20)
 
 SCENARIOS = [
     Scenario("block-512", "block.sh", (Namespace(512),)),

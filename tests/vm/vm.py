@@ -63,8 +63,8 @@ def parse_results(text):
 def drive_arguments(number, namespace, path):
     """QEMU's arguments for one namespace that is kept in the file `path`."""
     drive = f"file={path},format=raw,if=none,id=d{number}"
-    if namespace.bytes_per_second:
-        drive += f",throttling.bps-total={namespace.bytes_per_second}"
+    if namespace.written_bytes_per_second:
+        drive += f",throttling.bps-write={namespace.written_bytes_per_second}"
     size = namespace.block_bytes
     properties = {"logical_block_size": size, "physical_block_size": size,
                   **namespace.properties}
