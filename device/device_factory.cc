@@ -13,6 +13,7 @@
 #include "device/file_device.h"
 #include "device/marker.h"
 #include "device/mem_device.h"
+#include "device/nvme_device.h"
 
 namespace gleaner {
 namespace {
@@ -111,6 +112,13 @@ OpenResult OpenFile(const DeviceSpec& spec, const OpenOptions& options) {
   return OpenFileDevice(spec.argument, file);
 }
 
+OpenResult OpenNvme(const DeviceSpec& spec, const OpenOptions& options) {
+  NvmeDeviceOptions nvme;
+  nvme.access = options.access;
+  nvme.message = options.message;
+  return OpenNvmeDevice(spec.argument, nvme);
+}
+
 constexpr const char* kMemKeys[] = {"size",
                                     "block",
                                     "zone",
@@ -132,6 +140,12 @@ constexpr DeviceBackend kBackends[] = {
      "a block "
      "device, by direct I/O",
      "PATH", kFileKeys, OpenFile},
+    {"nvme",
+     "nvme:NODE: an NVMe namespace (/dev/nvme0n1 or /dev/ng0n1) or a partition "
+     "(/dev/nvme0n1p1), with its own Copy",
+     "NODE",
+     {},
+     OpenNvme},
 };
 
 absl::StatusOr<const DeviceBackend*> FindBackend(absl::string_view name) {

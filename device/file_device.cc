@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "base/status_macros.h"
 #include "device/aligned_buffer.h"
 #include "device/errno_status.h"
+#include "device/exclusive_open.h"
 #include "device/file_queue.h"
 
 namespace gleaner {
@@ -27,24 +27,23 @@ constexpr uint64_t kMaxTransferBytes = 1 << 20;
 // be set up, or was never written, is not left behind.
 class OpenedFile {
  public:
-  OpenedFile(int fd, FileKind kind) : fd_(fd), kind_(kind) {}
+  OpenedFile(FileDescriptor fd, FileKind kind) : fd_(std::move(fd)), kind_(kind) {}
   OpenedFile(OpenedFile&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)),
+      : fd_(std::move(other.fd_)),
         kind_(other.kind_),
         created_(std::exchange(other.created_, {})) {}
   OpenedFile& operator=(OpenedFile&&) = delete;
   ~OpenedFile() {
     if (!created_.empty()) unlink(created_.c_str());
-    if (fd_ >= 0) close(fd_);
   }
 
-  int fd() const { return fd_; }
+  int fd() const { return fd_.get(); }
   FileKind kind() const { return kind_; }
   void set_created(const std::string& path) { created_ = path; }
   void Keep() { created_.clear(); }
 
  private:
-  int fd_;
+  FileDescriptor fd_;
   FileKind kind_;
   std::string created_;
 };
@@ -67,36 +66,29 @@ class FileDevice : public Device {
   OpenedFile file_;
 };
 
-absl::Status InUse(const std::string& path, absl::string_view how) {
-  return absl::FailedPreconditionError(absl::StrCat(path, " is in use: ", how));
-}
-
 // Refuses a regular file that anybody else has open. Both locks are advisory and local:
 // enough against a second Gleaner, a loop device, a virtual machine.
 absl::Status TakeRegularFile(int fd, const std::string& path) {
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) return InUse(path, "another process has locked it");
-    return ErrnoStatus(errno, absl::StrCat("cannot lock ", path));
-  }
+  GLEANER_RETURN_IF_ERROR(LockExclusively(fd, path));
   // A write lease is granted only on a file that nobody else has open. It is given back
   // at once: kept, it would make others wait. Where leases are not to be had, this check
   // is not either.
   if (fcntl(fd, F_SETLEASE, F_WRLCK) == 0) {
     fcntl(fd, F_SETLEASE, F_UNLCK);
   } else if (errno == EAGAIN) {
-    return InUse(path, "another process has it open");
+    return InUseError(path, "another process has it open");
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<OpenedFile> CreateFile(const std::string& path,
                                       const FileDeviceOptions& options) {
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (fd < 0) return ErrnoStatus(errno, absl::StrCat("cannot create ", path));
-  OpenedFile file(fd, FileKind::kRegular);
+  FileDescriptor fd(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!fd.is_open()) return ErrnoStatus(errno, absl::StrCat("cannot create ", path));
+  OpenedFile file(std::move(fd), FileKind::kRegular);
   file.set_created(path);
-  GLEANER_RETURN_IF_ERROR(TakeRegularFile(fd, path));
-  if (ftruncate(fd, static_cast<off_t>(options.create_bytes)) != 0) {
+  GLEANER_RETURN_IF_ERROR(TakeRegularFile(file.fd(), path));
+  if (ftruncate(file.fd(), static_cast<off_t>(options.create_bytes)) != 0) {
     return ErrnoStatus(errno, absl::StrCat("cannot make ", path, " ",
                                            options.create_bytes, " bytes long"));
   }
@@ -109,18 +101,11 @@ absl::StatusOr<OpenedFile> OpenExisting(const std::string& path, mode_t mode,
     return absl::InvalidArgumentError(
         absl::StrCat(path, " is neither a regular file nor a block device"));
   }
-  int flags = O_CLOEXEC | (access == Access::kReadOnly ? O_RDONLY : O_RDWR);
-  // On a block device: refused while a file system, a RAID or another such opener holds
-  // it.
-  if (S_ISBLK(mode) && access == Access::kReadWrite) flags |= O_EXCL;
-  const int fd = open(path.c_str(), flags);
-  if (fd < 0) {
-    if (errno == EBUSY) return InUse(path, "it is mounted or held by another process");
-    return ErrnoStatus(errno, absl::StrCat("cannot open ", path));
-  }
-  OpenedFile file(fd, S_ISBLK(mode) ? FileKind::kBlockDevice : FileKind::kRegular);
+  GLEANER_ASSIGN_OR_RETURN(FileDescriptor fd, OpenExclusively(path, mode, access));
+  OpenedFile file(std::move(fd),
+                  S_ISBLK(mode) ? FileKind::kBlockDevice : FileKind::kRegular);
   if (S_ISREG(mode) && access == Access::kReadWrite) {
-    GLEANER_RETURN_IF_ERROR(TakeRegularFile(fd, path));
+    GLEANER_RETURN_IF_ERROR(TakeRegularFile(file.fd(), path));
   }
   return file;
 }

@@ -12,23 +12,6 @@
 #include "device/errno_status.h"
 
 namespace gleaner {
-namespace {
-
-// The only registered file.
-constexpr int kFileIndex = 0;
-
-int SetUpRing(int depth, int fd, io_uring* ring) {
-  // No interrupts of the thread for completions that it fetches itself; Linux 5.19.
-  int error = io_uring_queue_init(depth, ring,
-                                  IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG);
-  if (error == -EINVAL) error = io_uring_queue_init(depth, ring, 0);
-  if (error < 0) return -error;
-  error = io_uring_register_files(ring, &fd, 1);
-  if (error < 0) io_uring_queue_exit(ring);
-  return -error;
-}
-
-}  // namespace
 
 FileQueue::FileQueue(Device* device, FileKind kind, int depth)
     : IoQueue(device, depth), kind_(kind), transfers_(depth) {}
@@ -36,64 +19,45 @@ FileQueue::FileQueue(Device* device, FileKind kind, int depth)
 absl::StatusOr<std::unique_ptr<IoQueue>> FileQueue::Create(Device* device, int fd,
                                                            FileKind kind, int depth) {
   std::unique_ptr<FileQueue> queue(new FileQueue(device, kind, depth));
-  const int error = SetUpRing(depth, fd, &queue->ring_);
+  const int error = queue->ring_.Open(depth, fd, 0);
   if (error != 0) {
     return absl::UnavailableError(
         ErrnoStatus(error, absl::StrCat(device->name(), ": cannot set up io_uring"))
             .message());
   }
-  queue->ring_is_up_ = true;
   return queue;
-}
-
-FileQueue::~FileQueue() {
-  if (!ring_is_up_) return;
-  // What was not yet submitted never will be; the kernel still uses the buffers of the
-  // rest.
-  uint32_t in_kernel = started_ - io_uring_sq_ready(&ring_);
-  while (in_kernel > 0) {
-    io_uring_cqe* cqe;
-    if (io_uring_wait_cqe(&ring_, &cqe) != 0) continue;
-    io_uring_cqe_seen(&ring_, cqe);
-    --in_kernel;
-  }
-  // The kernel takes a ring down some time after it is closed; until then a registered
-  // file stays open, and locked, for the next one who wants it.
-  io_uring_unregister_files(&ring_);
-  io_uring_queue_exit(&ring_);
 }
 
 void FileQueue::DoStart(uint32_t id, const Piece& piece) {
   const uint64_t block_bytes = device().geometry().block_bytes;
   transfers_[id] = {piece.range.start.value() * block_bytes,
                     piece.range.count.value() * block_bytes, piece.data, false};
-  ++started_;
   Prepare(id);
 }
 
 void FileQueue::Prepare(uint32_t id) {
-  // Never null: the ring has room for every piece, and a piece has one entry at a time.
-  io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
-  GLEANER_CHECK(sqe != nullptr);
+  // The ring has room for every piece, and a piece has one entry at a time.
+  io_uring_sqe* sqe = ring_.Next();
   Transfer& t = transfers_[id];
   switch (piece(id).type) {
     case OpType::kRead:
-      io_uring_prep_read(sqe, kFileIndex, t.data, static_cast<unsigned>(t.left),
+      io_uring_prep_read(sqe, Ring::kFile, t.data, static_cast<unsigned>(t.left),
                          t.offset);
       break;
     case OpType::kWrite:
-      io_uring_prep_write(sqe, kFileIndex, t.data, static_cast<unsigned>(t.left),
+      io_uring_prep_write(sqe, Ring::kFile, t.data, static_cast<unsigned>(t.left),
                           t.offset);
       break;
     case OpType::kWriteZeroes:
       PrepareZeroes(sqe, t);
       break;
     case OpType::kDeallocate:
-      io_uring_prep_fallocate(sqe, kFileIndex, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+      io_uring_prep_fallocate(sqe, Ring::kFile,
+                              FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                               static_cast<off_t>(t.offset), static_cast<off_t>(t.left));
       break;
     case OpType::kFlush:
-      io_uring_prep_fsync(sqe, kFileIndex, IORING_FSYNC_DATASYNC);
+      io_uring_prep_fsync(sqe, Ring::kFile, IORING_FSYNC_DATASYNC);
       break;
     case OpType::kAppend:
     case OpType::kCopy:
@@ -103,8 +67,7 @@ void FileQueue::Prepare(uint32_t id) {
     case OpType::kZoneReset:
       GLEANER_CHECK(false);  // refused by the base class: no zones, no Copy
   }
-  sqe->flags |= IOSQE_FIXED_FILE;
-  io_uring_sqe_set_data64(sqe, id);
+  ring_.Tag(sqe, id);
 }
 
 void FileQueue::PrepareZeroes(io_uring_sqe* sqe, Transfer& t) {
@@ -113,7 +76,7 @@ void FileQueue::PrepareZeroes(io_uring_sqe* sqe, Transfer& t) {
     // means.
     const int mode =
         kind_ == FileKind::kRegular ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE;
-    io_uring_prep_fallocate(sqe, kFileIndex, mode | FALLOC_FL_KEEP_SIZE,
+    io_uring_prep_fallocate(sqe, Ring::kFile, mode | FALLOC_FL_KEEP_SIZE,
                             static_cast<off_t>(t.offset), static_cast<off_t>(t.left));
     return;
   }
@@ -122,31 +85,12 @@ void FileQueue::PrepareZeroes(io_uring_sqe* sqe, Transfer& t) {
     zeroes_ = AlignedBuffer(g.max_transfer.value() * g.block_bytes);
   }
   t.data = zeroes_.data();
-  io_uring_prep_write(sqe, kFileIndex, t.data, static_cast<unsigned>(t.left), t.offset);
-}
-
-void FileQueue::Enter(ReapMode mode) {
-  int result = 0;
-  if (mode == ReapMode::kWait) {
-    result = io_uring_submit_and_wait(&ring_, 1);
-  } else if (io_uring_sq_ready(&ring_) > 0) {
-    result = io_uring_submit(&ring_);
-  }
-  // Short of memory or interrupted: what is not submitted yet goes with the next call.
-  GLEANER_CHECK(result >= 0 || result == -EINTR || result == -EAGAIN ||
-                result == -EBUSY || result == -ENOMEM);
+  io_uring_prep_write(sqe, Ring::kFile, t.data, static_cast<unsigned>(t.left), t.offset);
 }
 
 void FileQueue::DoReap(ReapMode mode) {
-  Enter(mode);
-  io_uring_cqe* cqes[64];
-  unsigned n;
-  while ((n = io_uring_peek_batch_cqe(&ring_, cqes, 64)) > 0) {
-    for (unsigned i = 0; i < n; ++i) {
-      Complete(static_cast<uint32_t>(io_uring_cqe_get_data64(cqes[i])), cqes[i]->res);
-    }
-    io_uring_cq_advance(&ring_, n);
-  }
+  ring_.Enter(mode == ReapMode::kWait ? Ring::Wait::kForOne : Ring::Wait::kNo);
+  ring_.Reap([this](uint32_t id, const io_uring_cqe& cqe) { Complete(id, cqe.res); });
 }
 
 void FileQueue::Complete(uint32_t id, int result) {
@@ -167,7 +111,6 @@ void FileQueue::Complete(uint32_t id, int result) {
              transfers_[id].zeroes_by_writing) {
     CompleteTransfer(id, result);
   } else {
-    --started_;
     Finish(id, OpResult());
   }
 }
@@ -180,7 +123,6 @@ void FileQueue::CompleteTransfer(uint32_t id, int result) {
   t.left -= n;
   t.data += n;
   if (t.left == 0) {
-    --started_;
     Finish(id, OpResult());
   } else if (n == 0) {  // the file has become shorter
     Fail(id, EIO);
@@ -198,7 +140,6 @@ void FileQueue::Fail(uint32_t id, int error) {
   }
   OpResult result;
   result.status = ErrnoStatus(error, what);
-  --started_;
   Finish(id, result);
 }
 

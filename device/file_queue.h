@@ -6,8 +6,6 @@
 // Internal to the file backend. Belongs to one thread, as every IoQueue.
 #pragma once
 
-#include <liburing.h>
-
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -15,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "device/aligned_buffer.h"
 #include "device/device.h"
+#include "device/ring.h"
 
 namespace gleaner {
 
@@ -26,7 +25,6 @@ class FileQueue : public IoQueue {
   // system offers no io_uring, or no more of them.
   static absl::StatusOr<std::unique_ptr<IoQueue>> Create(Device* device, int fd,
                                                          FileKind kind, int depth);
-  ~FileQueue() override;
 
  protected:
   void DoStart(uint32_t id, const Piece& piece) override;
@@ -44,17 +42,14 @@ class FileQueue : public IoQueue {
   FileQueue(Device* device, FileKind kind, int depth);
   void Prepare(uint32_t id);
   void PrepareZeroes(io_uring_sqe* sqe, Transfer& transfer);
-  void Enter(ReapMode mode);
   void Complete(uint32_t id, int result);
   void CompleteTransfer(uint32_t id, int result);
   void Fail(uint32_t id, int error);
 
   const FileKind kind_;
-  io_uring ring_ = {};
-  bool ring_is_up_ = false;
-  uint32_t started_ = 0;  // pieces that the ring or the kernel has
   std::vector<Transfer> transfers_;
   AlignedBuffer zeroes_;  // max_transfer, once it is needed
+  Ring ring_;             // goes first: the kernel lets go of the buffers
 };
 
 }  // namespace gleaner

@@ -8,7 +8,9 @@
 #include "base/status_macros.h"
 #include "device/file_device.h"
 #include "device/mem_device.h"
+#include "device/nvme_device.h"
 #include "tests/device/direct_io_refusal.h"
+#include "tests/device/fake_nvme.h"
 
 namespace gleaner::testing {
 namespace {
@@ -88,6 +90,56 @@ DeviceOr FileInPageCache(Access access) {
   return TemporaryFile(::testing::TempDir(), 512, access);
 }
 
+FakeNvmeSetup NvmeSetup() {
+  FakeNvmeSetup setup;
+  setup.controller.mdts = 3;  // eight pages
+  return setup;
+}
+
+// A namespace of its own for every opening; the one before has been closed.
+DeviceOr Nvme(const FakeNvmeSetup& setup, std::string (FakeNvme::*node)() const,
+              Access access) {
+  static std::unique_ptr<FakeNvme> fake;
+  fake.reset();
+  fake = std::make_unique<FakeNvme>(setup);
+  return OpenNvmeDevice((fake.get()->*node)(), fake->options(access));
+}
+
+DeviceOr NvmeBlockNode(Access access) {
+  return Nvme(NvmeSetup(), &FakeNvme::block_node, access);
+}
+
+DeviceOr Nvme512(Access access) {
+  FakeNvmeSetup setup = NvmeSetup();
+  setup.controller.block_bytes = 512;
+  return Nvme(setup, &FakeNvme::generic_node, access);
+}
+
+DeviceOr NvmePartition(Access access) {
+  FakeNvmeSetup setup = NvmeSetup();
+  setup.controller.blocks = 700;
+  setup.nodes.partition_start = 8 * 100;
+  setup.nodes.partition_sectors = 8 * 512;
+  return Nvme(setup, &FakeNvme::partition_node, access);
+}
+
+// Nothing that is optional.
+DeviceOr NvmeBare(Access access) {
+  FakeNvmeSetup setup = NvmeSetup();
+  setup.controller.oncs = 0;
+  setup.nodes.generic = false;
+  return Nvme(setup, &FakeNvme::block_node, access);
+}
+
+DeviceOr NvmeZoned(Access access) {
+  FakeNvmeSetup setup = NvmeSetup();
+  setup.controller.zone_blocks = 64;
+  setup.controller.zone_capacity = 48;
+  setup.controller.mor_0 = 2;
+  setup.controller.mar_0 = 3;
+  return Nvme(setup, &FakeNvme::generic_node, access);
+}
+
 }  // namespace
 
 std::vector<Backend> Backends() {
@@ -101,6 +153,11 @@ std::vector<Backend> Backends() {
       {.name = "file_512", .open = File512},
       {.name = "file_in_tmpfs", .open = FileInTmpfs},
       {.name = "file_in_page_cache", .open = FileInPageCache},
+      {.name = "nvme", .open = NvmeBlockNode, .copies = true},
+      {.name = "nvme_512", .open = Nvme512, .copies = true},
+      {.name = "nvme_partition", .open = NvmePartition, .copies = true},
+      {.name = "nvme_bare", .open = NvmeBare},
+      {.name = "nvme_zoned", .open = NvmeZoned, .copies = true, .zoned = true},
   };
 }
 

@@ -1,0 +1,107 @@
+// The synchronous way: an ioctl, on threads of the queue's own.
+#include <linux/nvme_ioctl.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <deque>
+#include <thread>
+#include <utility>
+
+#include "base/mutex.h"
+#include "device/nvme_queue.h"
+
+namespace gleaner {
+namespace {
+
+constexpr int kMaxThreads = 8;
+
+class NvmeIoctlQueue : public NvmeQueue {
+ public:
+  NvmeIoctlQueue(Device* device, const NvmeIo& io, int depth)
+      : NvmeQueue(device, io, depth) {
+    for (int i = 0; i < std::min(depth, kMaxThreads); ++i)
+      threads_.emplace_back([this] { Work(); });
+  }
+  ~NvmeIoctlQueue() override {
+    {
+      MutexLock lock(&mu_);
+      stopping_ = true;
+    }
+    work_.SignalAll();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+ protected:
+  void Send(uint32_t id, const NvmeCommand& command) override {
+    {
+      MutexLock lock(&mu_);
+      waiting_.emplace_back(id, command);
+    }
+    work_.Signal();
+  }
+  void DoReap(ReapMode mode) override {
+    reaped_.clear();
+    {
+      MutexLock lock(&mu_);
+      while (mode == ReapMode::kWait && done_.empty()) finished_.Wait(&mu_);
+      reaped_.swap(done_);
+    }
+    for (const auto& [id, completion] : reaped_) Complete(id, completion);
+  }
+
+ private:
+  void Work() {
+    while (true) {
+      std::pair<uint32_t, NvmeCommand> next;
+      {
+        MutexLock lock(&mu_);
+        while (waiting_.empty() && !stopping_) work_.Wait(&mu_);
+        if (stopping_) return;
+        next = waiting_.front();
+        waiting_.pop_front();
+      }
+      Completion completion;
+      completion.error =
+          RunNvmeCommand(io().fd, next.second, completion.status, completion.result);
+      MutexLock lock(&mu_);
+      done_.emplace_back(next.first, completion);
+      finished_.Signal();
+    }
+  }
+
+  std::vector<std::pair<uint32_t, Completion>> reaped_;  // keeps its memory between uses
+  Mutex mu_;
+  CondVar work_;
+  CondVar finished_;
+  std::deque<std::pair<uint32_t, NvmeCommand>> waiting_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::pair<uint32_t, Completion>> done_ ABSL_GUARDED_BY(mu_);
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace
+
+std::unique_ptr<IoQueue> OpenNvmeIoctlQueue(Device* device, const NvmeIo& io, int depth) {
+  return std::make_unique<NvmeIoctlQueue>(device, io, depth);
+}
+
+int RunNvmeCommand(int fd, const NvmeCommand& command, uint16_t& status,
+                   uint64_t& result) {
+  nvme_passthru_cmd64 body = {};
+  body.opcode = command.opcode;
+  body.nsid = command.nsid;
+  body.addr = reinterpret_cast<uint64_t>(command.data);
+  body.data_len = command.data_bytes;
+  body.cdw10 = command.cdw10;
+  body.cdw11 = command.cdw11;
+  body.cdw12 = command.cdw12;
+  body.cdw13 = command.cdw13;
+  const int returned = ioctl(fd, NVME_IOCTL_IO64_CMD, &body);
+  if (returned < 0) return errno;
+  status = static_cast<uint16_t>(returned);
+  result = body.result;
+  return 0;
+}
+
+}  // namespace gleaner
