@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs Gleaner in virtual machines, against Linux's NVMe driver and QEMU's NVMe controllers.
 
-    vm.py [--list] [--jobs N] [--timeout SECONDS] [--program PATH]... [SCENARIO...]
+    vm.py [--list] [--console] [--jobs N] [--timeout SECONDS] [--program PATH]... [SCENARIO...]
 
 Each scenario (scenarios.py) is one boot. The guest (guest/init.sh) writes its results to a serial
 port, a line each: `ok NAME`, `fail NAME` with its log in lines that begin with `# `, `skip NAME:
@@ -22,7 +22,7 @@ import image  # noqa: E402
 from scenarios import SCENARIOS  # noqa: E402
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-TAIL_LINES = 40  # of a console's log, shown where a guest did not end as it should
+TAIL_LINES = 40  # of a console's log, shown where something failed
 MEMORY_MIB = 640
 # Of any scenario; each names those that it loads.
 GUEST_SCRIPTS = ["init.sh", "common.sh"]
@@ -75,7 +75,7 @@ def drive_arguments(number, namespace, path):
 
 def qemu_arguments(scenario, kernel, initramfs, folder):
     """The whole command line; drives and logs are files in `folder`."""
-    command_line = ["console=ttyS0", "quiet", "panic=-1", "rdinit=/init.sh",
+    command_line = ["console=ttyS0", "loglevel=5", "panic=-1", "rdinit=/init.sh",
                     *(f"{k}={v}" for k, v in scenario.environment().items())]
     arguments = [
         "qemu-system-x86_64", "-accel", "tcg", "-m", str(MEMORY_MIB), "-display", "none",
@@ -84,7 +84,8 @@ def qemu_arguments(scenario, kernel, initramfs, folder):
         "-serial", f"file:{folder}/console", "-serial", f"file:{folder}/results",
         # A subsystem, so that a namespace can be detached.
         "-device", "nvme-subsys,id=subsystem,nqn=gleaner",
-        "-device", "nvme,id=nvme0,serial=gleaner,subsys=subsystem",
+        "-device", ",".join(["nvme,id=nvme0,serial=gleaner,subsys=subsystem",
+                             *(f"{k}={v}" for k, v in scenario.controller.items())]),
     ]
     for number, namespace in enumerate(scenario.namespaces, 1):
         arguments += drive_arguments(number, namespace, f"{folder}/d{number}")
@@ -96,7 +97,7 @@ class Outcome:
     scenario: object
     results: Results
     seconds: float
-    console: str  # its end, where the guest did not end as it should
+    console: str  # the guest's; empty where nothing failed
 
 
 def read_text(path):
@@ -107,12 +108,14 @@ def read_text(path):
         return ""
 
 
-def run_scenario(scenario, kernel, programs, timeout):
-    """Boots a guest and waits for its end; one that hangs or crashes is a failed case."""
+def run_scenario(scenario, kernel, ours, options):
+    """Boots a guest and waits for its end; one that hangs or crashes is a failed case. `ours`
+    maps the names of our programs to their paths."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gleaner-vm-") as folder:
         initramfs = f"{folder}/initramfs"
         scripts = [f"{FOLDER}/guest/{name}" for name in [*GUEST_SCRIPTS, scenario.script]]
+        programs = SYSTEM_PROGRAMS + [ours[name] for name in scenario.programs]
         image.write_initramfs(initramfs, kernel, scenario.modules, programs, scripts)
         for number, namespace in enumerate(scenario.namespaces, 1):
             with open(f"{folder}/d{number}", "wb") as file:
@@ -121,21 +124,24 @@ def run_scenario(scenario, kernel, programs, timeout):
         command = qemu_arguments(scenario, kernel.bzimage, initramfs, folder)
         try:
             ran = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=subprocess.STDOUT, text=True, timeout=timeout,
+                                 stderr=subprocess.STDOUT, text=True, timeout=options.timeout,
                                  check=False)
             if ran.returncode:
                 trouble = f"QEMU ended with {ran.returncode}: {ran.stdout.strip()}"
         except subprocess.TimeoutExpired:
-            trouble = f"the guest was stopped after {timeout} s"
+            trouble = f"the guest was stopped after {options.timeout} s"
         results = parse_results(read_text(f"{folder}/results"))
         if not results.done and not trouble:
             trouble = "the guest ended before its script did"
         console = ""
         if trouble:
             results.failed["guest"] = [trouble]
-            console = "\n".join(read_text(f"{folder}/console").splitlines()[-TAIL_LINES:])
         elif not (results.passed or results.failed or results.skipped):
             results.failed["guest"] = ["the script ran no case"]
+        if options.console:
+            console = read_text(f"{folder}/console")
+        elif results.failed:
+            console = "\n".join(read_text(f"{folder}/console").splitlines()[-TAIL_LINES:])
     return Outcome(scenario, results, time.monotonic() - start, console)
 
 
@@ -150,7 +156,7 @@ def print_outcome(outcome):
     for case, log in results.failed.items():
         print("\n".join([f"FAIL {name} {case}", *(f"    {line}" for line in log)]))
     if outcome.console:
-        print(f"-- the end of {name}'s console:\n{outcome.console}\n--")
+        print(f"-- {name}'s console:\n{outcome.console}\n--")
     sys.stdout.flush()
 
 
@@ -174,9 +180,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--list", action="store_true", help="name the scenarios, run none")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="guests at a time")
+    parser.add_argument("--console", action="store_true", help="show every guest's whole console")
     parser.add_argument("--timeout", type=int, default=240, help="seconds that a guest may take")
     parser.add_argument("--program", action="append", default=[],
-                        help="a program for the guest's /bin; may be repeated")
+                        help="one of ours that scenarios name; may be repeated")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO")
     options = parser.parse_args()
     chosen = choose(options.scenarios)
@@ -185,12 +192,15 @@ def main():
         return 0
     cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),
                          "gleaner", "vm")
-    programs = SYSTEM_PROGRAMS + options.program
+    ours = {os.path.basename(path): path for path in options.program}
+    for scenario in chosen:
+        if missing := set(scenario.programs) - set(ours):
+            sys.exit(f"vm.py: {scenario.name} needs --program for {', '.join(sorted(missing))}")
     outcomes = []
     try:
         kernel = image.get_kernel(cache)
         with concurrent.futures.ThreadPoolExecutor(max_workers=options.jobs) as pool:
-            runs = [pool.submit(run_scenario, scenario, kernel, programs, options.timeout)
+            runs = [pool.submit(run_scenario, scenario, kernel, ours, options)
                     for scenario in chosen]
             for run in concurrent.futures.as_completed(runs):
                 outcomes.append(run.result())

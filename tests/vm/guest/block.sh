@@ -55,9 +55,11 @@ test_smart() {
     read=$(($(units read) - read)) written=$(($(units written) - written))
     echo "$mode: $read units read, $written written"
     if [ "$mode" = native ]; then
-      [ "$read" -le 2 ] && [ "$written" -le 2 ]
+      [ "$read" -le 2 ]
+      [ "$written" -le 2 ]
     else
-      [ "$read" -ge 8 ] && [ "$written" -ge 8 ]
+      [ "$read" -ge 8 ]
+      [ "$written" -ge 8 ]
     fi
   done
 }

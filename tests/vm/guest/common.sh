@@ -38,13 +38,15 @@ skip() {
   exit 77
 }
 
-# Runs a command that must fail with exit code $1, with $2 in its only line on standard error.
+# Runs a command that must fail with exit code $1 and one line of an error, with $2 in it; notices
+# ("gleaner: ...") may come before.
 refuses() {
   local code=0 expected=$1 words=$2
   shift 2
   "$@" >/tmp/out 2>/tmp/err || code=$?
   cat /tmp/out /tmp/err
-  [ "$code" = "$expected" ] && [ "$(wc -l </tmp/err)" = 1 ] && grep -q -e "$words" /tmp/err
+  [ "$code" = "$expected" ] && [ "$(grep -vc '^gleaner: ' /tmp/err)" = 1 ] &&
+    tail -n 1 /tmp/err | grep -q -e "$words"
 }
 
 # value FILE KEY: of a number, a word or a truth in JSON.

@@ -22,7 +22,7 @@ test_identify() {
   gleaner identify "$DEVICE" --json >/tmp/found
   cat /tmp/found
   equal "$(value /tmp/found zoned)" true zoned
-  equal "$(value /tmp/found zone_blocks)" "$ZONE" zone_blocks
+  equal "$(value /tmp/found zone_size_blocks)" "$ZONE" zone_size_blocks
   equal "$(value /tmp/found zone_capacity_blocks)" "$ZONE_CAPACITY" zone_capacity_blocks
   equal "$(value /tmp/found max_open_zones)" "$MAX_OPEN" max_open_zones
   equal "$(value /tmp/found max_active_zones)" "$MAX_ACTIVE" max_active_zones
