@@ -102,7 +102,7 @@ def module_dependencies(module):
 
 def select_modules(files, names):
     """[(name, path)] of the modules `names` and all that they need, these first; `files` maps
-    each module's name to its path. What the kernel has built in is in no file."""
+    each module's name to its path. What a module needs may be built in, and in no file."""
     selected = {}
 
     def select(name):
@@ -115,6 +115,8 @@ def select_modules(files, names):
         selected[name] = files[name]
 
     for name in names:
+        if name.replace("-", "_") not in files:
+            raise ImageError(f"the kernel has no module {name}")
         select(name.replace("-", "_"))
     return list(selected.items())
 
