@@ -65,6 +65,11 @@ test_refusals() {
   equal "$(write_pointer 1)" "$before" "the write pointer"
 }
 
+# What knows no zones does not take a drive that has them for one without.
+test_not_as_a_file() {
+  refuses 2 zoned gleaner identify "file:$NODE"
+}
+
 test_simulate() {
   reset_all
   same_as_model "$1" --segment_blocks="$ZONE_CAPACITY"
@@ -76,3 +81,4 @@ for mode in $(modes); do
   check "simulate.$mode" test_simulate "$mode"
 done
 check refusals test_refusals
+check not_as_a_file test_not_as_a_file
