@@ -47,7 +47,7 @@ inline OpDone Ignore() {
 class DeviceConformanceTest : public ::testing::TestWithParam<Backend> {
  protected:
   void SetUp() override {
-    Open(Access::kReadWrite, 8);
+    ASSERT_NO_FATAL_FAILURE(Open(Access::kReadWrite, 8));
     ASSERT_EQ(zoned(), GetParam().zoned);
     ASSERT_EQ(device_->hardware_copy_limits().can_copy(), GetParam().copies);
   }
