@@ -181,6 +181,10 @@ absl::Status ParseValue(const DeviceBackend& backend, absl::string_view item,
   const std::pair<absl::string_view, absl::string_view> pair =
       absl::StrSplit(item, absl::MaxSplits('=', 1));
   const auto [key, value] = pair;
+  if (backend.keys.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        backend.name, ": takes no keys, but \"", key, "\" is given; ", backend.synopsis));
+  }
   if (std::find(backend.keys.begin(), backend.keys.end(), key) == backend.keys.end()) {
     const std::vector<absl::string_view> keys(backend.keys.begin(), backend.keys.end());
     return UnknownNameError(absl::StrCat("key of ", backend.name, ":"), key, keys);

@@ -286,10 +286,6 @@ absl::StatusOr<std::unique_ptr<Device>> OpenNvmeDevice(const std::string& path,
     GLEANER_RETURN_IF_ERROR(
         AddZones(path, handles.io(), space, identity.zoned, geometry));
   }
-  const CopyLimits limits = HardwareCopyLimits(identity);
-  if (limits.copy_offload && !limits.can_copy())
-    tell("advertises Copy with limits of zero; it is not used");
-
   if (handles.generic.is_open()) {
     const int error = ProbeNvmeRing(handles.generic.get(), space);
     if (error != 0) why_no_ring = std::generic_category().message(error);
@@ -298,8 +294,8 @@ absl::StatusOr<std::unique_ptr<Device>> OpenNvmeDevice(const std::string& path,
     tell(absl::StrCat("no io_uring passthrough (", why_no_ring,
                       "); using the slower ioctl"));
   return std::make_unique<NvmeDevice>(
-      absl::StrCat("nvme:", path), options.access, geometry, limits, std::move(handles),
-      why_no_ring.empty() ? Transport::kRing : Transport::kIoctl,
+      absl::StrCat("nvme:", path), options.access, geometry, HardwareCopyLimits(identity),
+      std::move(handles), why_no_ring.empty() ? Transport::kRing : Transport::kIoctl,
       MakeIo(identity, space));
 }
 

@@ -43,7 +43,7 @@ std::string DirectoryOf(const struct stat& st, const SystemPaths& system) {
       absl::StrCat(system.sys, "/dev/", S_ISBLK(st.st_mode) ? "block" : "char", "/",
                    major(st.st_rdev), ":", minor(st.st_rdev));
   char* resolved = realpath(link.c_str(), nullptr);
-  const std::string directory = resolved == nullptr ? "" : resolved;
+  std::string directory = resolved == nullptr ? "" : resolved;
   std::free(resolved);
   return directory;
 }

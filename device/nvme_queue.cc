@@ -96,8 +96,15 @@ NvmeCommand NvmeQueue::NextZeroes(DeviceRange left, Slot& slot) {
   return EncodeWrite(io_.space, left, zeroes_.data(), PlacementHint());
 }
 
+// After EINTR, with which the driver gives back what was in flight when it reset the controller:
+// done or not, nobody knows. What moves a write pointer would do so twice.
+bool NvmeQueue::CanRepeat(OpType type) const {
+  return type != OpType::kAppend && (io_.latches == nullptr || !TakesZone(type));
+}
+
 void NvmeQueue::Complete(uint32_t id, const Completion& completion) {
-  if (completion.error == EINTR || completion.error == EAGAIN) {
+  if (completion.error == EAGAIN ||
+      (completion.error == EINTR && CanRepeat(piece(id).type))) {
     SendNext(id);
     return;
   }
@@ -123,9 +130,14 @@ void NvmeQueue::Fail(uint32_t id, const Completion& completion) {
   if (failed.type != OpType::kFlush) {
     const DeviceBlock at = failed.range.start + slots_[id].sent;
     absl::StrAppend(&what, " at block ", at.value());
+    if (slots_[id].sending.value() > 1)
+      absl::StrAppend(&what, " (", slots_[id].sending.value(), " blocks)");
   }
   OpResult result;
-  if (completion.error != 0) {
+  if (completion.error == EINTR) {
+    result.status = absl::UnavailableError(
+        absl::StrCat(what, ": cancelled by a reset of the controller"));
+  } else if (completion.error != 0) {
     result.status = ErrnoStatus(completion.error, what);
   } else {
     result.nvme = DecodeStatus(completion.status);

@@ -80,6 +80,7 @@ class NvmeQueue : public IoQueue {
   };
 
   void SendNext(uint32_t id);
+  bool CanRepeat(OpType type) const;
   NvmeCommand NextCommand(const Piece& piece, Slot& slot);
   NvmeCommand NextZeroes(DeviceRange left, Slot& slot);
   void End(uint32_t id, const OpResult& result);
@@ -90,8 +91,8 @@ class NvmeQueue : public IoQueue {
   AlignedBuffer zeroes_;  // max_transfer, once it is needed
 };
 
-// Commands through io_uring passthrough: `io.fd` is a generic node. Unavailable: no ring is to
-// be had, or no more of them.
+// Commands through io_uring passthrough: `io.fd` is a generic node. Polling blocks only while the
+// controller is being reset. Unavailable: no ring is to be had, or no more of them.
 absl::StatusOr<std::unique_ptr<IoQueue>> OpenNvmeRingQueue(Device* device,
                                                            const NvmeIo& io, int depth);
 // Whether the kernel has such passthrough for `fd`: 0, or the errno that says why not. Reads the

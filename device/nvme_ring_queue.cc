@@ -38,7 +38,7 @@ void Prepare(io_uring_sqe* sqe, const NvmeCommand& command) {
 class NvmeRingQueue : public NvmeQueue {
  public:
   NvmeRingQueue(Device* device, const NvmeIo& io, int depth)
-      : NvmeQueue(device, io, depth) {}
+      : NvmeQueue(device, io, depth), sent_(depth) {}
   int OpenRing() { return ring_.Open(depth(), io().fd, kRingFlags); }
 
  protected:
@@ -47,12 +47,18 @@ class NvmeRingQueue : public NvmeQueue {
     io_uring_sqe* sqe = ring_.Next();
     Prepare(sqe, command);
     ring_.Tag(sqe, id);
+    sent_[id] = command;
   }
   void DoReap(ReapMode mode) override {
     ring_.Enter(mode == ReapMode::kWait ? Ring::Wait::kForOne : Ring::Wait::kNo);
     ring_.Reap([this](uint32_t id, const io_uring_cqe& cqe) {
       Completion completion;
-      if (cqe.res < 0) {
+      if (cqe.res == -EINVAL) {
+        // Seen of Linux 6.1 for every command that comes while the controller is reset. The ioctl
+        // waits until that is over, as io_uring should have.
+        completion.error =
+            RunNvmeCommand(io().fd, sent_[id], completion.status, completion.result);
+      } else if (cqe.res < 0) {
         completion.error = -cqe.res;
       } else {
         completion.status = static_cast<uint16_t>(cqe.res);
@@ -63,6 +69,7 @@ class NvmeRingQueue : public NvmeQueue {
   }
 
  private:
+  std::vector<NvmeCommand> sent_;  // by piece
   Ring ring_;
 };
 

@@ -3,8 +3,17 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "base/mutex.h"
 
 namespace gleaner {
+namespace {
+
+// Held while a ring's memory is unmapped, and taken once after another is mapped, perhaps in the
+// same place. liburing makes these system calls itself, so that ThreadSanitizer would take the
+// threads that use the two rings for racing.
+Mutex unmapping;
+
+}  // namespace
 
 int Ring::Open(int depth, int fd, unsigned flags) {
   // No interrupts of the thread for completions that it fetches itself; Linux 5.19.
@@ -12,6 +21,7 @@ int Ring::Open(int depth, int fd, unsigned flags) {
       depth, &ring_, flags | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG);
   if (error == -EINVAL) error = io_uring_queue_init(depth, &ring_, flags);
   if (error < 0) return -error;
+  { MutexLock after_unmapping(&unmapping); }
   error = io_uring_register_files(&ring_, &fd, 1);
   if (error < 0) {
     io_uring_queue_exit(&ring_);
@@ -35,6 +45,7 @@ Ring::~Ring() {
   // The kernel takes a ring down some time after it is closed; until then a registered
   // file stays open, and locked, for the next one who wants it.
   io_uring_unregister_files(&ring_);
+  MutexLock lock(&unmapping);
   io_uring_queue_exit(&ring_);
 }
 

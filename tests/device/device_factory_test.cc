@@ -64,6 +64,16 @@ TEST(ParseSpecTest, TakesApart) {
   EXPECT_THAT(file.values, ElementsAre(Pair("size", "2M")));
 }
 
+TEST(ParseSpecTest, NvmeTakesANodeAndNothingElse) {
+  ASSERT_OK_AND_ASSIGN(const DeviceSpec nvme, ParseSpec("nvme:/dev/nvme0n1p2"));
+  EXPECT_EQ(nvme.argument, "/dev/nvme0n1p2");
+  EXPECT_THAT(ParseSpec("nvme:"), StatusIs(kInvalid, HasSubstr("NODE is missing")));
+  EXPECT_THAT(ParseSpec("nvme:/dev/nvme0n1,block=512"),
+              StatusIs(kInvalid, HasSubstr("takes no keys, but \"block\" is given")));
+  EXPECT_THAT(OpenDevice("nvme:/dev/null"),
+              StatusIs(kInvalid, HasSubstr("/dev/null is no NVMe namespace")));
+}
+
 TEST(ParseSpecTest, NamesTheNearestBackendAndKey) {
   EXPECT_THAT(ParseSpec("men:size=1G"), StatusIs(kInvalid, HasSubstr("\"mem\"")));
   EXPECT_THAT(ParseSpec("mem:sise=1G"), StatusIs(kInvalid, HasSubstr("\"size\"")));

@@ -114,6 +114,8 @@ NvmeDeviceOptions FakeNvme::options(Access access) {
 
 void FakeNvme::FailIoctls(int error) { ioctl_error_ = error; }
 
+void FakeNvme::LoseNextCompletion(int error) { lost_ = error; }
+
 int FakeNvme::Ioctl(const FakeNode& node, unsigned long request, void* argument) {
   if (const int error = ioctl_error_; error != 0) {
     errno = error;
@@ -126,8 +128,13 @@ int FakeNvme::Ioctl(const FakeNode& node, unsigned long request, void* argument)
   if (request == NVME_IOCTL_ID) return static_cast<int>(controller_.options().nsid);
   if (request == NVME_IOCTL_ADMIN64_CMD || request == NVME_IOCTL_IO64_CMD) {
     auto& command = *static_cast<nvme_passthru_cmd64*>(argument);
-    return request == NVME_IOCTL_IO64_CMD ? controller_.Io(command)
-                                          : controller_.Admin(command);
+    if (request == NVME_IOCTL_ADMIN64_CMD) return controller_.Admin(command);
+    const int status = controller_.Io(command);
+    if (const int error = lost_.exchange(0); error != 0) {
+      errno = error;
+      return -1;
+    }
+    return status;
   }
   if (request == NVME_IOCTL_ADMIN_CMD || request == NVME_IOCTL_IO_CMD) {
     auto& narrow = *static_cast<nvme_passthru_cmd*>(argument);
@@ -159,6 +166,7 @@ extern "C" int ioctl(int fd, unsigned long request, ...) noexcept {
   return static_cast<int>(syscall(SYS_ioctl, fd, request, argument));
 }
 
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): theirs are reserved
 extern "C" int stat(const char* __restrict path, struct stat* __restrict st) noexcept {
   if (fstatat(AT_FDCWD, path, st, 0) != 0) return -1;
   const auto [fake, node] = gleaner::testing::FindNode(*st);

@@ -31,8 +31,8 @@ struct FakeNvmeNodes {
 };
 
 struct FakeNvmeSetup {
-  FakeNvmeOptions controller;
-  FakeNvmeNodes nodes;
+  FakeNvmeOptions controller = {};
+  FakeNvmeNodes nodes = {};
 };
 
 class FakeNvme {
@@ -58,6 +58,8 @@ class FakeNvme {
   FakeNvmeController& controller() { return controller_; }
   // From now on every ioctl fails with this errno; 0: none does.
   void FailIoctls(int error);
+  // The next I/O command is executed, but nobody is told: its ioctl fails with this errno.
+  void LoseNextCompletion(int error);
 
   // For the replaced system calls.
   struct FakeNode {
@@ -83,6 +85,7 @@ class FakeNvme {
   std::vector<FakeNode> nodes_;
   std::vector<std::string> messages_;
   std::atomic<int> ioctl_error_{0};
+  std::atomic<int> lost_{0};
 };
 
 }  // namespace gleaner::testing

@@ -293,16 +293,16 @@ uint16_t FakeNvmeController::Copy(Command& c) {
 // ---- Zones ----
 
 uint16_t FakeNvmeController::OpenZone(Zone& zone, uint8_t state) {
-  const auto count = [this](auto fits) {
-    return static_cast<uint64_t>(std::count_if(zones_.begin(), zones_.end(), fits));
-  };
   if (zone.state == kFullZone) return kZoneFull;
   if (zone.state == kReadOnlyZone) return kZoneReadOnly;
   if (zone.state == kOfflineZone) return kZoneOffline;
   if (!IsOpen(zone.state)) {
-    const uint64_t open = count([](const Zone& z) { return IsOpen(z.state); });
-    const uint64_t active =
-        open + count([](const Zone& z) { return z.state == kClosed; });
+    uint64_t open = 0;
+    uint64_t active = 0;
+    for (const Zone& z : zones_) {
+      open += IsOpen(z.state) ? 1 : 0;
+      active += IsOpen(z.state) || z.state == kClosed ? 1 : 0;
+    }
     if (zone.state == kEmpty && active == options_.mar_0 + uint64_t{1})
       return kTooManyActive;
     if (open == options_.mor_0 + uint64_t{1}) return kTooManyOpen;
