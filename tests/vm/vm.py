@@ -11,7 +11,6 @@ REASON`, and at last `done`. Exits with 1 unless every case passed or was skippe
 import argparse
 import concurrent.futures
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -81,8 +80,10 @@ def qemu_arguments(scenario, kernel, initramfs, folder):
                     f"nvme_core.io_timeout={IO_TIMEOUT_SECONDS}",
                     *(f"{k}={v}" for k, v in scenario.environment().items())]
     arguments = [
-        "qemu-system-x86_64", "-accel", "tcg", "-m", str(MEMORY_MIB), "-display", "none",
-        "-nodefaults", "-no-reboot", "-kernel", kernel, "-initrd", initramfs,
+        # For a single processor QEMU 7.2 leaves memory barriers out, though the emulated drive is
+        # another thread: it would miss, now and then, that the driver has queued more.
+        "qemu-system-x86_64", "-accel", "tcg", "-smp", "2",
+        "-m", str(MEMORY_MIB), "-display", "none", "-nodefaults", "-no-reboot", "-kernel", kernel, "-initrd", initramfs,
         "-append", " ".join(command_line),
         "-serial", f"file:{folder}/console", "-serial", f"file:{folder}/results",
         # A subsystem, so that a namespace can be detached.
@@ -136,15 +137,9 @@ def boot(scenario, kernel, initramfs, folder, options):
     return results, read_text(f"{folder}/console")
 
 
-def has_stalled(console):
-    """Whether the emulated controller left a command unanswered. QEMU 7.2's does, about once in
-    a thousand cases with several threads: it misses that the driver has queued more."""
-    return re.search(r"nvme nvme\d+: I/O .*QID \d+ timeout, (aborting|reset)", console)
-
-
 def run_scenario(scenario, kernel, ours, options):
-    """Boots a guest, and once more where its controller stalled and something failed. `ours` maps
-    the names of our programs to their paths."""
+    """Makes what a guest boots from, and boots it. `ours` maps the names of our programs to their
+    paths."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gleaner-vm-") as folder:
         initramfs = f"{folder}/initramfs"
@@ -152,10 +147,6 @@ def run_scenario(scenario, kernel, ours, options):
         programs = SYSTEM_PROGRAMS + [ours[name] for name in scenario.programs]
         image.write_initramfs(initramfs, kernel, scenario.modules, programs, scripts)
         results, console = boot(scenario, kernel, initramfs, folder, options)
-        if results.failed and has_stalled(console):
-            print(f"REPEATED {scenario.name}: the emulated controller stalled, and failed: "
-                  f"{', '.join(results.failed)}", flush=True)
-            results, console = boot(scenario, kernel, initramfs, folder, options)
     if not options.console:
         console = "\n".join(console.splitlines()[-TAIL_LINES:]) if results.failed else ""
     return Outcome(scenario, results, time.monotonic() - start, console)

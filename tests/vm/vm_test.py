@@ -6,9 +6,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-import types
 import unittest
-from unittest import mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -33,29 +31,6 @@ class ResultsTest(unittest.TestCase):
     def test_a_case_that_failed_once_has_failed(self):
         results = vm.parse_results("fail a\n# first\nfail a\n# second\n")
         self.assertEqual(results.failed, {"a": ["first", "second"]})
-
-    def test_a_stalled_controller(self):
-        line = "[   79.009651] nvme nvme0: I/O 58 (I/O Cmd) QID 1 timeout, aborting"
-        self.assertTrue(vm.has_stalled(f"== copy\n{line}\n"))
-        self.assertFalse(vm.has_stalled("== timeout, aborting\nnvme nvme0: reset\n"))
-
-    def run_twice(self, first_console):
-        """The outcome where the first boot fails with that console, and a second passes."""
-        boots = [(vm.parse_results("fail a\n# why\ndone\n"), first_console),
-                 (vm.parse_results("ok a\ndone\n"), "")]
-        options = types.SimpleNamespace(console=False)
-        with mock.patch.object(vm, "boot", side_effect=boots), \
-                mock.patch.object(image, "write_initramfs"), mock.patch("builtins.print") as said:
-            outcome = vm.run_scenario(scenarios.Scenario("s", "block.sh"), None,
-                                      {"gleaner": "/g"}, options)
-        return outcome, [call.args[0] for call in said.call_args_list]
-
-    def test_only_a_stalled_controller_gets_a_second_boot(self):
-        outcome, said = self.run_twice("nvme nvme0: I/O 5 QID 1 timeout, reset controller\n")
-        self.assertEqual((outcome.results.passed, outcome.results.failed), (["a"], {}))
-        self.assertEqual(said, ["REPEATED s: the emulated controller stalled, and failed: a"])
-        outcome, said = self.run_twice("== a\n")
-        self.assertEqual((outcome.results.failed, said), ({"a": ["why"]}, []))
 
     def test_summary(self):
         outcomes = [vm.Outcome(None, vm.parse_results(text), 1.0, "")
