@@ -1,6 +1,7 @@
 #include "device/file_device.h"
 
 #include <fcntl.h>
+#include <linux/blkzoned.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -104,6 +105,13 @@ absl::StatusOr<OpenedFile> OpenExisting(const std::string& path, mode_t mode,
   GLEANER_ASSIGN_OR_RETURN(FileDescriptor fd, OpenExclusively(path, mode, access));
   OpenedFile file(std::move(fd),
                   S_ISBLK(mode) ? FileKind::kBlockDevice : FileKind::kRegular);
+  // As a device without zones it would fail at the first write out of order.
+  uint32_t zone_sectors = 0;
+  if (S_ISBLK(mode) && ioctl(file.fd(), BLKGETZONESZ, &zone_sectors) == 0 &&
+      zone_sectors != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is zoned, which file: does not know; nvme: does"));
+  }
   if (S_ISREG(mode) && access == Access::kReadWrite) {
     GLEANER_RETURN_IF_ERROR(TakeRegularFile(file.fd(), path));
   }

@@ -35,8 +35,8 @@ struct FileDeviceOptions {
 
 // NotFound: no such file, and create_bytes is zero. FailedPrecondition: in use elsewhere,
 // or of another size than create_bytes. PermissionDenied: not readable or writable.
-// InvalidArgument: not a file or block device, no whole block in it, or a block that
-// direct I/O refuses.
+// InvalidArgument: not a file or block device, one with zones, no whole block in it, or a
+// block that direct I/O refuses.
 absl::StatusOr<std::unique_ptr<Device>> OpenFileDevice(const std::string& path,
                                                        const FileDeviceOptions& options);
 

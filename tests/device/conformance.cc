@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "device/device_factory.h"
 #include "device/file_device.h"
 #include "device/mem_device.h"
 #include "device/nvme_device.h"
@@ -140,10 +143,55 @@ DeviceOr NvmeZoned(Access access) {
   return Nvme(setup, &FakeNvme::generic_node, access);
 }
 
+// SPEC of a device that is there, of the shape that Backend demands; null: none is given.
+const char* GivenSpec() { return std::getenv("GLEANER_TEST_DEVICE"); }
+
+// Zeroes every block: resets all zones where there are zones, else writes.
+absl::Status Empty(Device& device) {
+  const DeviceRange all = {DeviceBlock(0), device.geometry().capacity};
+  if (!device.geometry().zoned()) {
+    const AlignedBuffer zeroes(all.count.value() * device.geometry().block_bytes);
+    return WriteBlocks(device, all, zeroes.data());
+  }
+  GLEANER_ASSIGN_OR_RETURN(const auto zones, device.ReportZones(all));
+  GLEANER_ASSIGN_OR_RETURN(auto queue, device.OpenQueue(1));
+  absl::Status status;
+  for (const ZoneInfo& zone : zones) {
+    GLEANER_RETURN_IF_ERROR(queue->ZoneReset(
+        zone.start, [&status](const OpResult& r) { status.Update(r.status); }));
+    GLEANER_RETURN_IF_ERROR(queue->Wait());
+  }
+  return status;
+}
+
+DeviceOr OpenGiven(Access access) {
+  OpenOptions options;
+  options.access = access;
+  options.force = true;
+  return OpenDevice(GivenSpec(), options);
+}
+
+DeviceOr Given(Access access) {
+  {
+    GLEANER_ASSIGN_OR_RETURN(auto device, OpenGiven(Access::kReadWrite));
+    GLEANER_RETURN_IF_ERROR(Empty(*device));
+  }
+  return OpenGiven(access);
+}
+
+// One that cannot be opened fails every case, which says why.
+Backend GivenBackend() {
+  const DeviceOr device = OpenGiven(Access::kReadOnly);
+  return {.name = "given",
+          .open = Given,
+          .copies = device.ok() && (*device)->hardware_copy_limits().can_copy(),
+          .zoned = device.ok() && (*device)->geometry().zoned()};
+}
+
 }  // namespace
 
 std::vector<Backend> Backends() {
-  return {
+  std::vector<Backend> backends = {
       {.name = "mem", .open = Mem, .copies = true},
       {.name = "mem_512", .open = Mem512, .copies = true},
       {.name = "mem_without_copy", .open = MemWithoutCopy},
@@ -159,6 +207,8 @@ std::vector<Backend> Backends() {
       {.name = "nvme_bare", .open = NvmeBare},
       {.name = "nvme_zoned", .open = NvmeZoned, .copies = true, .zoned = true},
   };
+  if (GivenSpec() != nullptr) backends.push_back(GivenBackend());
+  return backends;
 }
 
 std::vector<Backend> BackendsThat(const std::function<bool(const Backend&)>& fit) {

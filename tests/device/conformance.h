@@ -28,7 +28,9 @@ struct Backend {
   bool zoned = false;
 };
 
-// Every backend, in the variants that matter. A new backend is one more row here.
+// Every backend, in the variants that matter. A new backend is one more row here. The last,
+// "given", is the device that the environment's GLEANER_TEST_DEVICE names by its SPEC, if it
+// names one: everything on it is lost.
 std::vector<Backend> Backends();
 // Those that a suite applies to: no case is run, and skipped, on the others.
 std::vector<Backend> BackendsThat(const std::function<bool(const Backend&)>& fit);
@@ -45,7 +47,7 @@ inline OpDone Ignore() {
 class DeviceConformanceTest : public ::testing::TestWithParam<Backend> {
  protected:
   void SetUp() override {
-    Open(Access::kReadWrite, 8);
+    ASSERT_NO_FATAL_FAILURE(Open(Access::kReadWrite, 8));
     ASSERT_EQ(zoned(), GetParam().zoned);
     ASSERT_EQ(device_->hardware_copy_limits().can_copy(), GetParam().copies);
   }

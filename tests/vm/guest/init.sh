@@ -1,0 +1,20 @@
+#!/bin/busybox sh
+# The first process of a guest: runs the script that the kernel's command line names, and powers
+# off. The kernel hands it what is there as NAME=VALUE in the environment.
+/bin/busybox --install -s /bin
+export PATH=/bin LD_LIBRARY_PATH=/lib HOME=/tmp
+mount -t proc none /proc
+mount -t sysfs none /sys
+mount -t devtmpfs none /dev
+mkdir -p /dev/shm
+mount -t tmpfs none /dev/shm
+mount -t tmpfs none /tmp
+while read -r module; do
+  insmod "/modules/$module.ko" || echo "init: $module does not load"
+done </modules/order
+stty -F /dev/ttyS1 raw
+cd /tmp || exit 1
+sh "/$SCRIPT"
+echo done >/dev/ttyS1
+sync
+poweroff -f

@@ -1,0 +1,73 @@
+"""The virtual machines that ./dev vm boots, and what runs in each.
+
+A new scenario is one Scenario here; a new kind of test a script in guest/ (and its line in
+BUILD).
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """An NVMe namespace of QEMU; it is /dev/nvme0n1, /dev/nvme0n2, ... in the guest."""
+    block_bytes: int = 4096
+    size_mib: int = 64
+    properties: dict = field(default_factory=dict)  # of QEMU's device nvme-ns
+    written_bytes_per_second: int = 0  # of its backing file; 0: not throttled
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    script: str  # in guest/
+    namespaces: tuple = (Namespace(),)
+    controller: dict = field(default_factory=dict)  # properties of QEMU's device nvme
+    variables: dict = field(default_factory=dict)  # of the script's environment
+    modules: tuple = ("nvme",)  # of the kernel, loaded at boot
+    programs: tuple = ("gleaner",)  # of ours, in the guest's /bin
+    backend: str = "nvme"  # the first word of the SPEC
+    node: str = "/dev/nvme0n1"
+
+    def environment(self):
+        """What the script finds in its environment."""
+        block_bytes = self.namespaces[0].block_bytes
+        return {"SCRIPT": self.script, "BACKEND": self.backend, "NODE": self.node,
+                "BLOCK": str(block_bytes), **self.variables}
+
+
+_ZONES = {"ZONE": 256, "ZONE_CAPACITY": 192, "MAX_OPEN": 4, "MAX_ACTIVE": 6,
+          "VOLUME": 4096}
+_ZONED = {"zoned": "on", "zoned.zone_size": "1M", "zoned.zone_capacity": "768K",
+          "zoned.max_open": 4, "zoned.max_active": 6}
+# What the conformance suite demands of a device: 8 zones of 64 blocks.
+_COPY = {"mssrl": 8, "mcl": 16, "msrc": 2}
+_SMALL_ZONES = {"zoned": "on", "zoned.zone_size": "256K", "zoned.zone_capacity": "192K",
+                "zoned.max_open": 3, "zoned.max_active": 4}
+_SLOW = Namespace(size_mib=32, written_bytes_per_second=6 << 20)
+
+SCENARIOS = [
+    Scenario("block-512", "block.sh", (Namespace(512),)),
+    Scenario("block-4096", "block.sh"),
+    Scenario("one-range", "block.sh", (Namespace(properties={"msrc": 0}),)),
+    Scenario("odd-limits", "block.sh",
+             (Namespace(properties={"mssrl": 3, "mcl": 5, "msrc": 1}),),
+             variables={"NVME_CLI_BLOCKS": 3}),
+    Scenario("no-limits", "block.sh",
+             (Namespace(properties={"mssrl": 0, "mcl": 0, "msrc": 0}),),
+             variables={"NATIVE": "no"}),
+    Scenario("zoned", "zoned.sh", (Namespace(properties=_ZONED),), variables=_ZONES),
+    Scenario("two-namespaces", "namespaces.sh", (Namespace(512), Namespace(4096))),
+    Scenario("partition", "partition.sh", (Namespace(512),), node="/dev/nvme0n1p1"),
+    Scenario("tcp", "tcp.sh", variables={"NATIVE": "no"}, node="/dev/nvme1n1",
+             modules=("nvme", "configfs", "nvmet-tcp", "nvme-tcp")),
+    Scenario("killed", "interrupted.sh", (_SLOW,), variables={"WHAT": "killed"}),
+    Scenario("removed", "interrupted.sh", (_SLOW,), variables={"WHAT": "removed"}),
+    Scenario("conformance", "conformance.sh",
+             (Namespace(4096, 2, _COPY), Namespace(512, 2, _COPY),
+              Namespace(4096, 2, {**_COPY, **_SMALL_ZONES})),
+             # Transfers of 8 pages; no zone is closed by itself where another is opened.
+             {"mdts": 3, "zoned.auto_transition": "off"},
+             {"NODES": "nvme0n1,nvme0n2,nvme0n3,ng0n1,ng0n3"},
+             programs=("device_conformance_test", "copy_conformance_test",
+                       "zone_conformance_test")),
+]
