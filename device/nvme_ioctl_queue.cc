@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "base/mutex.h"
 #include "device/nvme_queue.h"
 
@@ -29,6 +30,7 @@ class NvmeIoctlQueue : public NvmeQueue {
       stopping_ = true;
     }
     work_.SignalAll();
+    pause_.SignalAll();
     for (std::thread& thread : threads_) thread.join();
   }
 
@@ -36,7 +38,7 @@ class NvmeIoctlQueue : public NvmeQueue {
   void Send(uint32_t id, const NvmeCommand& command) override {
     {
       MutexLock lock(&mu_);
-      waiting_.emplace_back(id, command);
+      waiting_.push_back({id, command, 0});
     }
     work_.Signal();
   }
@@ -51,9 +53,15 @@ class NvmeIoctlQueue : public NvmeQueue {
   }
 
  private:
+  struct Waiting {
+    uint32_t id = 0;
+    NvmeCommand command;
+    int pauses = 0;
+  };
+
   void Work() {
     while (true) {
-      std::pair<uint32_t, NvmeCommand> next;
+      Waiting next;
       {
         MutexLock lock(&mu_);
         while (waiting_.empty() && !stopping_) work_.Wait(&mu_);
@@ -63,9 +71,18 @@ class NvmeIoctlQueue : public NvmeQueue {
       }
       Completion completion;
       completion.error =
-          RunNvmeCommand(io().fd, next.second, completion.status, completion.result);
+          RunNvmeCommand(io().fd, next.command, completion.status, completion.result);
       MutexLock lock(&mu_);
-      done_.emplace_back(next.first, completion);
+      if (completion.error == EAGAIN) {  // no path to a namespace that could have several
+        completion.error = ENODEV;
+        if (next.pauses < kMaxNvmePauses) {
+          pause_.WaitFor(&mu_, absl::Milliseconds(100));
+          ++next.pauses;
+          waiting_.push_back(next);
+          continue;
+        }
+      }
+      done_.emplace_back(next.id, completion);
       finished_.Signal();
     }
   }
@@ -74,7 +91,8 @@ class NvmeIoctlQueue : public NvmeQueue {
   Mutex mu_;
   CondVar work_;
   CondVar finished_;
-  std::deque<std::pair<uint32_t, NvmeCommand>> waiting_ ABSL_GUARDED_BY(mu_);
+  CondVar pause_;
+  std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mu_);
   std::vector<std::pair<uint32_t, Completion>> done_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<std::thread> threads_;

@@ -103,8 +103,7 @@ bool NvmeQueue::CanRepeat(OpType type) const {
 }
 
 void NvmeQueue::Complete(uint32_t id, const Completion& completion) {
-  if (completion.error == EAGAIN ||
-      (completion.error == EINTR && CanRepeat(piece(id).type))) {
+  if (completion.error == EINTR && CanRepeat(piece(id).type)) {
     SendNext(id);
     return;
   }

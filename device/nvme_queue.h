@@ -91,8 +91,12 @@ class NvmeQueue : public IoQueue {
   AlignedBuffer zeroes_;  // max_transfer, once it is needed
 };
 
-// Commands through io_uring passthrough: `io.fd` is a generic node. Polling blocks only while the
-// controller is being reset. Unavailable: no ring is to be had, or no more of them.
+// While a controller is reset, its namespaces take no commands; after this many pauses of a tenth
+// of a second each, a command is given up.
+inline constexpr int kMaxNvmePauses = 50;
+
+// Commands through io_uring passthrough: `io.fd` is a generic node. Unavailable: no ring is to
+// be had, or no more of them.
 absl::StatusOr<std::unique_ptr<IoQueue>> OpenNvmeRingQueue(Device* device,
                                                            const NvmeIo& io, int depth);
 // Whether the kernel has such passthrough for `fd`: 0, or the errno that says why not. Reads the

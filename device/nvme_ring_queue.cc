@@ -3,7 +3,9 @@
 #include <linux/nvme_ioctl.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "device/errno_status.h"
@@ -43,33 +45,54 @@ class NvmeRingQueue : public NvmeQueue {
 
  protected:
   void Send(uint32_t id, const NvmeCommand& command) override {
-    // The ring has room for every piece, and a piece has one entry at a time.
-    io_uring_sqe* sqe = ring_.Next();
-    Prepare(sqe, command);
-    ring_.Tag(sqe, id);
-    sent_[id] = command;
+    sent_[id] = {command, 0};
+    SendAgain(id);
   }
   void DoReap(ReapMode mode) override {
     ring_.Enter(mode == ReapMode::kWait ? Ring::Wait::kForOne : Ring::Wait::kNo);
     ring_.Reap([this](uint32_t id, const io_uring_cqe& cqe) {
-      Completion completion;
-      if (cqe.res == -EINVAL) {
-        // Seen of Linux 6.1 for every command that comes while the controller is reset. The ioctl
-        // waits until that is over, as io_uring should have.
-        completion.error =
-            RunNvmeCommand(io().fd, sent_[id], completion.status, completion.result);
-      } else if (cqe.res < 0) {
-        completion.error = -cqe.res;
+      if ((id & kPause) != 0) {
+        SendAgain(id & ~kPause);
       } else {
-        completion.status = static_cast<uint16_t>(cqe.res);
-        completion.result = cqe.big_cqe[0];
+        Ended(id, cqe);
       }
-      Complete(id, completion);
     });
   }
 
  private:
-  std::vector<NvmeCommand> sent_;  // by piece
+  struct Sent {
+    NvmeCommand command;
+    int pauses = 0;
+  };
+  // Beside a piece's number: that what ended is a pause before it is sent again.
+  static constexpr uint32_t kPause = 1u << 31;
+
+  // The ring has room for every piece, and a piece has one entry at a time.
+  void SendAgain(uint32_t id) {
+    io_uring_sqe* sqe = ring_.Next();
+    Prepare(sqe, sent_[id].command);
+    ring_.Tag(sqe, id);
+  }
+  void Ended(uint32_t id, const io_uring_cqe& cqe) {
+    Completion completion;
+    // Of a well-formed command, EINVAL is how the driver says that there is no path to a
+    // namespace that could have several.
+    const bool no_path = cqe.res == -EINVAL || cqe.res == -EAGAIN;
+    if (no_path && sent_[id].pauses < kMaxNvmePauses) {
+      ++sent_[id].pauses;
+      ring_.Pause(id | kPause);
+      return;
+    }
+    if (cqe.res < 0) {
+      completion.error = no_path ? ENODEV : -cqe.res;
+    } else {
+      completion.status = static_cast<uint16_t>(cqe.res);
+      completion.result = cqe.big_cqe[0];
+    }
+    Complete(id, completion);
+  }
+
+  std::vector<Sent> sent_;  // by piece
   Ring ring_;
 };
 

@@ -61,6 +61,13 @@ void Ring::Tag(io_uring_sqe* sqe, uint32_t id) {
   io_uring_sqe_set_data64(sqe, id);
 }
 
+void Ring::Pause(uint32_t id) {
+  static __kernel_timespec pause = {.tv_sec = 0, .tv_nsec = 100'000'000};
+  io_uring_sqe* sqe = Next();
+  io_uring_prep_timeout(sqe, &pause, 0, 0);
+  io_uring_sqe_set_data64(sqe, id);
+}
+
 void Ring::Enter(Wait wait) {
   int result = 0;
   if (wait == Wait::kForOne) {

@@ -38,6 +38,9 @@ class Ring {
   // After preparing it, which overwrites this: whose it is.
   void Tag(io_uring_sqe* sqe, uint32_t id);
 
+  // Takes an entry for a pause: reported as `id` after about a tenth of a second.
+  void Pause(uint32_t id);
+
   // Hands the entries to the kernel.
   void Enter(Wait wait);
   // Calls f(id, cqe) for everything that is done; f may prepare entries.

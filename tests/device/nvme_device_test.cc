@@ -320,6 +320,18 @@ TEST_F(NvmeDeviceTest, WhatAResetCancelsIsRepeatedUnlessItMovesAWritePointer) {
   EXPECT_THAT(Write(0).status, IsOk());
 }
 
+TEST_F(NvmeDeviceTest, ACommandWaitsForAPath) {
+  Open({});
+  fake_->LoseNextCompletion(EAGAIN);
+  EXPECT_THAT(Write(3).status, IsOk());
+  EXPECT_THAT(controller().seen(0x01), SizeIs(2));
+  // Whoever leaves meanwhile does not wait.
+  fake_->FailIoctls(EAGAIN);
+  AlignedBuffer data(4096);
+  EXPECT_THAT(queue_->Read(Blocks(0, 1), data.data(), [](const OpResult&) {}), IsOk());
+  queue_.reset();
+}
+
 TEST_F(NvmeDeviceTest, HintsGoOnlyToDevicesThatTakeThem) {
   const PlacementHint hint = {.dtype = 2, .dspec = 5};
   Open({.controller = {.enabled_directives = 0b100}});
