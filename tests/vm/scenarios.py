@@ -61,7 +61,7 @@ SCENARIOS = [
     Scenario("tcp", "tcp.sh", variables={"NATIVE": "no"}, node="/dev/nvme1n1",
              modules=("nvme", "configfs", "nvmet-tcp", "nvme-tcp")),
     Scenario("killed", "interrupted.sh", (_SLOW,), variables={"WHAT": "killed"}),
-    Scenario("removed", "interrupted.sh", (_SLOW,), variables={"WHAT": "removed"}),
+    Scenario("removed", "interrupted.sh", (_SLOW,), variables={"WHAT": "detached,unplugged"}),
     Scenario("conformance", "conformance.sh",
              (Namespace(4096, 2, _COPY), Namespace(512, 2, _COPY),
               Namespace(4096, 2, {**_COPY, **_SMALL_ZONES})),

@@ -14,14 +14,23 @@ report() {
 
 # check NAME COMMAND...: counts one case.
 check() {
-  local name=$1
+  local name=$1 watchdog code
   shift
   echo "== $name"
+  # One that hangs becomes one that fails, and shows where.
+  (
+    sleep 100
+    echo "$name takes too long"
+    killall -9 gleaner
+  ) &
+  watchdog=$!
   (
     set -ex
     "$@"
   ) >/tmp/log 2>&1
-  case $? in
+  code=$?
+  kill $watchdog
+  case $code in
     0) report "ok $name" ;;
     77) report "skip $name: $(tail -n 1 /tmp/log)" ;;
     *)

@@ -13,8 +13,10 @@ while read -r module; do
   insmod "/modules/$module.ko" || echo "init: $module does not load"
 done </modules/order
 stty -F /dev/ttyS1 raw
+exec 3>/dev/ttyS1 # kept open: what closing or powering off would cut short is written out
 cd /tmp || exit 1
 sh "/$SCRIPT"
 echo done >/dev/ttyS1
 sync
+sleep 1
 poweroff -f

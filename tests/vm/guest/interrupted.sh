@@ -69,26 +69,49 @@ test_killed() {
   arrived $TARGET $TARGET
 }
 
-# Without its namespace a copy fails, with one line; back again, the device works.
-test_removed() {
+# Without its drive a copy fails, with one line; back again, the device works.
+# fails_without MODE TAKE-AWAY BRING-BACK
+fails_without() {
   local code=0 known
   setup
   begin "$1"
-  nvme detach-ns /dev/nvme0 -n 1 -c 0
+  $2
   wait $COPY || code=$?
   cat /tmp/out /tmp/err
   equal $code 1 "the exit code"
   equal "$(grep -vc '^gleaner: ' /tmp/err)" 1 "the number of lines of the error"
   known=$(sed -nE "s/.*; ([0-9]+) of $TARGET blocks are known to have arrived\$/\1/p" /tmp/err)
   until ! [ -e "$NODE" ]; do usleep 50000; done
-  nvme attach-ns /dev/nvme0 -n 1 -c 0
-  nvme ns-rescan /dev/nvme0
+  $3
   until [ -b "$NODE" ]; do usleep 50000; done
   arrived "$known" $((TARGET - 1))
   $JOB --copy="$1"
   arrived $TARGET $TARGET
 }
 
+detach() {
+  nvme detach-ns /dev/nvme0 -n 1 -c 0
+}
+attach() {
+  nvme attach-ns /dev/nvme0 -n 1 -c 0
+  nvme ns-rescan /dev/nvme0
+}
+test_detached() {
+  fails_without "$1" detach attach
+}
+
+unplug() {
+  echo 1 >/sys/class/nvme/nvme0/device/remove
+}
+plug() {
+  echo 1 >/sys/bus/pci/rescan
+}
+test_unplugged() {
+  fails_without "$1" unplug plug
+}
+
 for mode in $(modes); do
-  check "$mode" "test_$WHAT" "$mode"
+  for what in $(echo "$WHAT" | tr ',' ' '); do
+    check "$what.$mode" "test_$what" "$mode"
+  done
 done
