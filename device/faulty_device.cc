@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <functional>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "base/check.h"
 #include "base/mutex.h"
 #include "base/random.h"
@@ -30,14 +31,17 @@ struct Draw {
 
 class FaultyDevice : public Device {
  public:
-  FaultyDevice(std::unique_ptr<Device> device, const FaultModel& model)
+  FaultyDevice(std::unique_ptr<Device> device, const FaultModel& model,
+               const Clock& clock)
       : Device(absl::StrCat("faulty ", device->name()), device->access(),
                device->geometry(), device->hardware_copy_limits()),
         device_(std::move(device)),
         model_(model),
+        clock_(clock),
         random_(model.seed) {}
 
   const FaultModel& model() const { return model_; }
+  const Clock& clock() const { return clock_; }
 
   Draw DrawFor(OpType type) {
     MutexLock lock(&mu_);
@@ -97,6 +101,7 @@ class FaultyDevice : public Device {
 
   const std::unique_ptr<Device> device_;
   const FaultModel model_;
+  const Clock& clock_;
   Mutex mu_;
   Random random_ ABSL_GUARDED_BY(mu_);
 };
@@ -151,8 +156,7 @@ class FaultyQueue : public IoQueue {
       if (held_.empty()) {
         GLEANER_CHECK(inner_->Wait().ok());
       } else {
-        absl::SleepFor(std::clamp(NextDue() - absl::Now(), absl::Microseconds(1),
-                                  absl::Milliseconds(1)));
+        std::this_thread::yield();
       }
     }
   }
@@ -161,19 +165,17 @@ class FaultyQueue : public IoQueue {
   struct Held {
     uint32_t id;
     OpResult result;
-    absl::Time due;
+    absl::Duration due;
   };
 
   void Hold(uint32_t id, OpResult result, absl::Duration delay = absl::ZeroDuration()) {
-    const absl::Time due =
-        delay == absl::ZeroDuration() ? absl::InfinitePast() : absl::Now() + delay;
-    held_.push_back({id, std::move(result), due});
+    held_.push_back({id, std::move(result), faulty_.clock().Now() + delay});
   }
 
   // Finishes what is due; whether there was any.
   bool Release() {
     std::vector<Held> due;
-    const absl::Time now = absl::Now();
+    const absl::Duration now = faulty_.clock().Now();
     for (auto it = held_.begin(); it != held_.end();) {
       if (it->due > now) {
         ++it;
@@ -184,12 +186,6 @@ class FaultyQueue : public IoQueue {
     }
     for (const Held& held : due) Finish(held.id, held.result);
     return !due.empty();
-  }
-
-  absl::Time NextDue() const {
-    absl::Time next = absl::InfiniteFuture();
-    for (const Held& held : held_) next = std::min(next, held.due);
-    return next;
   }
 
   // Hands the operation on. What the device refuses outright fails.
@@ -294,7 +290,8 @@ absl::StatusOr<std::unique_ptr<IoQueue>> FaultyDevice::DoOpenQueue(int depth) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Device>> MakeFaultyDevice(std::unique_ptr<Device> device,
-                                                         const FaultModel& model) {
+                                                         const FaultModel& model,
+                                                         const Clock& clock) {
   for (const double rate :
        {model.fail, model.partial, model.wrong, model.hang, model.slow}) {
     if (!(rate >= 0 && rate <= 1)) {
@@ -306,7 +303,7 @@ absl::StatusOr<std::unique_ptr<Device>> MakeFaultyDevice(std::unique_ptr<Device>
     return absl::InvalidArgumentError(
         absl::StrCat("fault rates add up to ", model.sum(), ", more than 1"));
   }
-  return std::make_unique<FaultyDevice>(std::move(device), model);
+  return std::make_unique<FaultyDevice>(std::move(device), model, clock);
 }
 
 }  // namespace gleaner

@@ -27,6 +27,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "absl/status/statusor.h"
+#include "base/clock.h"
 #include "device/device.h"
 
 namespace gleaner {
@@ -50,8 +52,9 @@ struct FaultModel {
   double sum() const { return fail + partial + wrong + hang + slow; }
 };
 
-// InvalidArgument: probabilities that are none, or add up to more than 1.
-absl::StatusOr<std::unique_ptr<Device>> MakeFaultyDevice(std::unique_ptr<Device> device,
-                                                         const FaultModel& model);
+// `clock` measures slow and hanging operations. InvalidArgument: probabilities that are none, or add up to more than 1.
+absl::StatusOr<std::unique_ptr<Device>> MakeFaultyDevice(
+    std::unique_ptr<Device> device, const FaultModel& model,
+    const Clock& clock = Clock::Real());
 
 }  // namespace gleaner

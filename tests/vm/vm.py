@@ -5,7 +5,7 @@
 
 Each scenario (scenarios.py) is one boot. The guest (guest/init.sh) writes its results to a serial
 port, a line each: `ok NAME`, `fail NAME` with its log in lines that begin with `# `, `skip NAME:
-REASON`, and at last `done`. Exits with 1 unless every case passed or was skipped.
+REASON`, and at last `done CASES`. Exits with 1 unless every case passed or was skipped.
 """
 
 import argparse
@@ -36,11 +36,11 @@ class Results:
     passed: list = field(default_factory=list)
     failed: dict = field(default_factory=dict)  # name to log
     skipped: dict = field(default_factory=dict)  # name to reason
-    done: bool = False
+    cases: int = -1  # as the guest has counted them at its end; -1: it has not got there
 
 
 def parse_results(text):
-    """What a guest wrote to its serial port; what was cut off is not done."""
+    """What a guest wrote to its serial port; what was cut off has no count."""
     results, log = Results(), None
     for line in text.replace("\r", "").splitlines():
         word, _, rest = line.partition(" ")
@@ -56,8 +56,8 @@ def parse_results(text):
         elif word == "skip":
             name, _, reason = rest.partition(": ")
             results.skipped[name] = reason or "no reason given"
-        elif line == "done":
-            results.done = True
+        elif word == "done" and rest.isdigit():
+            results.cases = int(rest)
     return results
 
 
@@ -128,8 +128,11 @@ def boot(scenario, kernel, initramfs, folder, options):
     except subprocess.TimeoutExpired:
         trouble = f"the guest was stopped after {options.timeout} s"
     results = parse_results(read_text(f"{folder}/results"))
-    if not results.done and not trouble:
+    told = len(results.passed) + len(results.failed) + len(results.skipped)
+    if results.cases < 0 and not trouble:
         trouble = "the guest ended before its script did"
+    if results.cases != told and not trouble:
+        trouble = f"the guest ran {results.cases} cases, and {told} results came out of it"
     if trouble:
         results.failed["guest"] = [trouble]
     elif not (results.passed or results.failed or results.skipped):

@@ -18,15 +18,16 @@ import vm  # noqa: E402
 class ResultsTest(unittest.TestCase):
     def test_every_kind(self):
         results = vm.parse_results("ok identify\r\nfail copy.native\r\n# + dd\r\n# one: two\r\n"
-                                   "skip a.b: no driver\r\nok c\r\ndone\r\n")
+                                   "skip a.b: no driver\r\nok c\r\ndone 4\r\n")
         self.assertEqual(results, vm.Results(["identify", "c"],
                                              {"copy.native": ["+ dd", "one: two"]},
-                                             {"a.b": "no driver"}, True))
+                                             {"a.b": "no driver"}, 4))
 
     def test_cut_off(self):
         results = vm.parse_results("ok identify\nfail copy\n# + d")
-        self.assertEqual(results, vm.Results(["identify"], {"copy": ["+ d"]}, {}, False))
-        self.assertFalse(vm.parse_results("").done)
+        self.assertEqual(results, vm.Results(["identify"], {"copy": ["+ d"]}, {}, -1))
+        self.assertEqual(vm.parse_results("").cases, -1)
+        self.assertEqual(vm.parse_results("ok a\ndone").cases, -1)
 
     def test_a_case_that_failed_once_has_failed(self):
         results = vm.parse_results("fail a\n# first\nfail a\n# second\n")

@@ -9,7 +9,7 @@ DEVICE=$BACKEND:$NODE
 REGION=4096 # first blocks of the device, of which /tmp/image says what they should hold
 
 report() {
-  echo "$*" >/dev/ttyS1
+  echo "$*" | tee -a /tmp/cases >/dev/ttyS1
 }
 
 # check NAME COMMAND...: counts one case.

@@ -15,8 +15,9 @@ done </modules/order
 stty -F /dev/ttyS1 raw
 exec 3>/dev/ttyS1 # kept open: what closing or powering off would cut short is written out
 cd /tmp || exit 1
+: >/tmp/cases
 sh "/$SCRIPT"
-echo done >/dev/ttyS1
+echo "done $(wc -l </tmp/cases)" >/dev/ttyS1
 sync
 sleep 1
 poweroff -f
