@@ -154,6 +154,9 @@ void Print(const Outcome& o, bool json) {
     j["copy_ranges"] = o.counters.ranges;
     j["host_bytes_read"] = o.counters.host_bytes_read;
     j["host_bytes_written"] = o.counters.host_bytes_written;
+    j["failed_commands"] = o.counters.failed_commands;
+    j["retries"] = o.counters.retries;
+    j["recovered_blocks"] = o.counters.recovered_blocks.value();
     j["wall_seconds"] = o.seconds;
     std::cout << j.dump(2) << "\n";
     return;
@@ -164,6 +167,14 @@ void Print(const Outcome& o, bool json) {
       "ranges, %d emulated\n",
       o.arrived_blocks, o.block_bytes, o.seconds, o.counters.native_blocks.value(),
       o.counters.commands, o.counters.ranges, o.counters.emulated_blocks.value());
+  if (o.counters.failed_commands > 0) {
+    std::cout << absl::StreamFormat(
+        "%d commands failed on the way: %d were sent for what they had left, and %d "
+        "blocks "
+        "emulated instead\n",
+        o.counters.failed_commands, o.counters.retries,
+        o.counters.recovered_blocks.value());
+  }
 }
 
 }  // namespace

@@ -74,6 +74,19 @@ TEST(ParseSpecTest, NvmeTakesANodeAndNothingElse) {
               StatusIs(kInvalid, HasSubstr("/dev/null is no NVMe namespace")));
 }
 
+TEST(ParseSpecTest, FaultyStandsInFrontOfAnother) {
+  ASSERT_OK_AND_ASSIGN(const DeviceSpec spec,
+                       ParseSpec("faulty:seed=7,fail=0.1;faulty:;mem:size=1M"));
+  EXPECT_THAT(spec.values, ElementsAre(Pair("seed", "7"), Pair("fail", "0.1")));
+  EXPECT_EQ(spec.inner, "faulty:;mem:size=1M");
+  EXPECT_THAT(ParseSpec("faulty:seed=7"),
+              StatusIs(kInvalid, HasSubstr("the device behind it is missing")));
+  EXPECT_THAT(ParseSpec("faulty:seed=7;"), StatusIs(kInvalid));
+  EXPECT_THAT(ParseSpec("faulty:fial=1;mem:size=1M"),
+              StatusIs(kInvalid, HasSubstr("\"fail\"")));
+  EXPECT_THAT(ParseSpec("faulty:;men:size=1M"), StatusIs(kInvalid, HasSubstr("\"mem\"")));
+}
+
 TEST(ParseSpecTest, NamesTheNearestBackendAndKey) {
   EXPECT_THAT(ParseSpec("men:size=1G"), StatusIs(kInvalid, HasSubstr("\"mem\"")));
   EXPECT_THAT(ParseSpec("mem:sise=1G"), StatusIs(kInvalid, HasSubstr("\"size\"")));
@@ -149,6 +162,11 @@ TEST(OpenDeviceTest, RefusesAbsurdValues) {
            {"mem:size=1M,max_open=-1", "max_open: \"-1\" is not a number"},
            {"mem:size=1M,max_copy_ranges=4294967296", "is not a number"},
            {"file:/nowhere,size=0", "size: a size of zero"},
+           {"faulty:fail=1.5;mem:size=1M", "fault rate of 1.5 is not from 0 to 1"},
+           {"faulty:fail=0.6,slow=0.6;mem:size=1M", "add up to 1.2"},
+           {"faulty:fail=often;mem:size=1M", "\"often\" is not a number"},
+           {"faulty:fail=nan;mem:size=1M", "not from 0 to 1"},
+           {"faulty:seed=1;mem", "size is missing"},
            {"file:/nowhere,size=1G,block=5", "power of two"}}) {
     EXPECT_THAT(OpenDevice(spec), StatusIs(kInvalid, HasSubstr(message))) << spec;
   }
