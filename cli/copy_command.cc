@@ -1,3 +1,4 @@
+#include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <limits>
@@ -21,6 +22,17 @@ namespace gleaner {
 namespace {
 
 constexpr char kName[] = "copy";
+
+// Set once by the first interrupt; the second ends the process.
+volatile std::sig_atomic_t interrupted = 0;
+
+void StopOnInterrupt() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { interrupted = 1; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
 
 struct CopyFlags {
   std::string from;
@@ -130,10 +142,15 @@ absl::Status Copy(const CopyFlags& flags, Outcome* outcome) {
   outcome->block_bytes = target->geometry().block_bytes;
   const absl::Duration start = Clock::Real().Now();
   CopyResult result;
-  GLEANER_RETURN_IF_ERROR(
-      engine->Start(std::move(job), [&result](const CopyResult& r) { result = r; }));
+  CopyEngine::JobId id;
+  GLEANER_RETURN_IF_ERROR(engine->Start(
+      std::move(job), [&result](const CopyResult& r) { result = r; }, &id));
   outcome->blocks = blocks;
-  while (!engine->idle()) GLEANER_RETURN_IF_ERROR(engine->Wait());
+  StopOnInterrupt();
+  while (!engine->idle()) {
+    if (interrupted != 0) engine->Cancel(id);
+    GLEANER_RETURN_IF_ERROR(engine->Wait());
+  }
   for (const CopiedRun& run : result.runs)
     outcome->arrived_blocks += run.native.value() + run.emulated.value();
   outcome->counters = engine->counters();

@@ -52,9 +52,10 @@ absl::StatusOr<std::unique_ptr<CopyEngine>> CopyEngine::Create(
   return std::unique_ptr<CopyEngine>(new CopyEngine(std::move(impl)));
 }
 
-absl::Status CopyEngine::Start(CopyJob job, JobDone done) {
-  return impl_->Start(std::move(job), std::move(done));
+absl::Status CopyEngine::Start(CopyJob job, JobDone done, JobId* id) {
+  return impl_->Start(std::move(job), std::move(done), id);
 }
+void CopyEngine::Cancel(JobId id) { impl_->Cancel(id); }
 int CopyEngine::Poll() { return impl_->Poll(); }
 absl::Status CopyEngine::Wait() { return impl_->Wait(); }
 bool CopyEngine::idle() const { return impl_->idle(); }

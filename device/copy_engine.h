@@ -122,7 +122,14 @@ class CopyEngine final {
   //   OutOfRange       past the end of a device or, in the target, of a zone's capacity
   //   Unimplemented    kNative, and the device cannot copy or a source is on another
   //   device
-  absl::Status Start(CopyJob job, JobDone done);
+  // `id`, if not null, becomes the job's number, for Cancel.
+  using JobId = uint64_t;
+  absl::Status Start(CopyJob job, JobDone done, JobId* id = nullptr);
+
+  // Nothing more of the job is begun; what is in flight ends. Its `done` runs as ever, with
+  // Cancelled unless it failed before, and says what arrived. A job that has completed, or has no
+  // more to begin, is left alone.
+  void Cancel(JobId id);
 
   // Moves all work on as far as it goes without blocking; returns how many jobs
   // completed.

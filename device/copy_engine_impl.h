@@ -38,7 +38,8 @@ class CopyEngine::Impl {
   Impl(Device* target, const CopyEngineOptions& options, const Clock& clock,
        std::unique_ptr<IoQueue> queue, int buffers);
 
-  absl::Status Start(CopyJob job, JobDone done);
+  absl::Status Start(CopyJob job, JobDone done, JobId* id);
+  void Cancel(JobId id);
   int Poll();
   absl::Status Wait();
   bool idle() const { return jobs_.empty(); }
@@ -46,6 +47,7 @@ class CopyEngine::Impl {
 
  private:
   struct Job {
+    JobId id = 0;
     CopyJob job;
     JobDone done;
     CopyResult result;
@@ -195,6 +197,7 @@ class CopyEngine::Impl {
   absl::flat_hash_map<uint64_t, Lane> lanes_;  // by zone, where the target has zones
 
   std::vector<std::unique_ptr<Job>> jobs_;
+  JobId next_id_ = 1;
   size_t next_job_ = 0;  // whose turn it is to be planned
   int finished_jobs_ = 0;
 

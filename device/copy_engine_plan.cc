@@ -30,10 +30,12 @@ CopyEngine::Impl::Impl(Device* target, const CopyEngineOptions& options,
   sources_.push_back({target, nullptr, 0});
 }
 
-absl::Status CopyEngine::Impl::Start(CopyJob copy_job, JobDone done) {
+absl::Status CopyEngine::Impl::Start(CopyJob copy_job, JobDone done, JobId* id) {
   GLEANER_RETURN_IF_ERROR(CheckCopyJob(copy_job, target_, options_.mode));
   GLEANER_RETURN_IF_ERROR(OpenSources(copy_job));
   auto job = std::make_unique<Job>();
+  job->id = next_id_++;
+  if (id != nullptr) *id = job->id;
   job->job = std::move(copy_job);
   job->done = std::move(done);
   job->result.runs.resize(job->job.runs.size());

@@ -116,6 +116,15 @@ void CopyEngine::Impl::Fail(Job& job, const absl::Status& status) {
   LeaveLanes(job);
 }
 
+void CopyEngine::Impl::Cancel(JobId id) {
+  const auto job = std::find_if(jobs_.begin(), jobs_.end(),
+                                [id](const auto& j) { return j->id == id; });
+  if (job == jobs_.end() || (*job)->planned) return;
+  Fail(**job, absl::CancelledError("the copy was cancelled"));
+  if ((*job)->units == 0) ++finished_jobs_;
+  Pump();  // lets go of units that have not begun, and of jobs that waited for this one
+}
+
 void CopyEngine::Impl::MakeReady(Unit* unit) {
   unit->ready = true;
   if (!target_.geometry().zoned() ||

@@ -139,6 +139,29 @@ class OtherProcessTest(CommandTest):
                         "in use" not in runs[-1].stderr)
         self.assertEqual((runs[-1].returncode, runs[-1].stderr), (0, ""))
 
+    def test_an_interrupted_copy_says_what_arrived(self):
+        device = "faulty:slow=1,slow_ms=100;file:device,size=64M"
+        run = self.start(["copy", "--from=" + device, "--to=" + device, "--ranges=0+8000",
+                          "--at=8000"])
+        self.assertIsNone(run.poll(), "the copy was too short for this test")
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=100)
+        self.assertEqual((run.returncode, out), (FAILED, ""))
+        self.assertRegex(err, r"\Agleaner copy: the copy was cancelled; [0-9]+ of 8000 blocks "
+                              r"are known to have arrived\n\Z")
+
+    def test_copies_that_lie_about_their_length_are_found(self):
+        self.refuses(simulate("--device=faulty:wrong=0.2;mem:size=16M", "--writes=10",
+                              "--copy=native"),
+                     FAILED, "physical block")
+
+    def test_copies_that_fail_half_way_are_finished(self):
+        out = self.succeeds(["copy", "--from=faulty:seed=2,partial=0.3;mem:size=64M",
+                             "--to=faulty:seed=2,partial=0.3;mem:size=64M",
+                             "--ranges=0+1,5+1,9+1", "--at=4000", "--json"])
+        self.assertIn('"blocks": 3', out)
+        self.assertIn('"failed_commands": 1', out)
+
     def test_several_runs_one_after_the_other(self):
         self.succeeds(on("device,size=4M", "--victim=greedy,fifo,random,cost-benefit",
                          "--placement=none,gc-log"))

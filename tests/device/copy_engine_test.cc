@@ -121,6 +121,68 @@ TEST_P(CopyEngineTest, JobsMayBeStartedFromCompletions) {
   EXPECT_TRUE(Contents(*device, 160, 8) == Contents(*device, 0, 8));
 }
 
+TEST_P(CopyEngineTest, ACancelledJobEndsAndSaysWhatArrived) {
+  const auto device = Mem(4096);
+  FillDevice(*device, Blocks(0, 2000), 1);
+  CopyEngineOptions options;
+  options.buffer_bytes = 64 << 10;
+  options.chunk_bytes = 16 << 10;
+  const auto engine = Engine(*device, GetParam(), options);
+  CopyResult result;
+  int completed = 0;
+  CopyEngine::JobId id;
+  CopyJob job;
+  job.runs.push_back({device.get(), Blocks(0, 2000), DeviceBlock(2000)});
+  ASSERT_THAT(engine->Start(
+                  job,
+                  [&](const CopyResult& r) {
+                    result = r;
+                    ++completed;
+                  },
+                  &id),
+              IsOk());
+  ASSERT_THAT(engine->Wait(), IsOk());
+  engine->Cancel(id);
+  engine->Cancel(id);
+  engine->Cancel(id + 1);  // there is none
+  EXPECT_EQ(completed, 0);
+  while (!engine->idle()) ASSERT_THAT(engine->Wait(), IsOk());
+  EXPECT_EQ(completed, 1);
+  EXPECT_THAT(result.status, StatusIs(absl::StatusCode::kCancelled));
+  const uint64_t arrived = Copied(result.runs[0]);
+  EXPECT_GT(arrived, 0u);
+  EXPECT_LT(arrived, 1000u);
+  EXPECT_EQ(Contents(*device, 3500, 500), std::string(500 * 4096, '\0'));
+  EXPECT_EQ(engine->counters().jobs, 0u);
+  engine->Cancel(id);
+  EXPECT_THAT(RunJob(*engine, job).status, IsOk());
+  EXPECT_TRUE(Contents(*device, 2000, 2000) == Contents(*device, 0, 2000));
+}
+
+TEST_P(CopyEngineTest, AJobCanBeCancelledAtOnce) {
+  const auto device = Mem(256, 4096, 64, 64);
+  FillDevice(*device, Blocks(0, 64), 1);
+  const auto engine = Engine(*device, GetParam());
+  CopyEngine::JobId ids[3];
+  int cancelled = 0;
+  int completed = 0;
+  for (uint64_t i = 0; i < 3; ++i) {
+    CopyJob job;
+    job.runs.push_back({device.get(), Blocks(0, 64), DeviceBlock(64 + 64 * i)});
+    ASSERT_THAT(engine->Start(
+                    std::move(job),
+                    [&](const CopyResult& r) {
+                      ++completed;
+                      cancelled += absl::IsCancelled(r.status);
+                    },
+                    &ids[i]),
+                IsOk());
+  }
+  for (const CopyEngine::JobId id : ids) engine->Cancel(id);
+  while (!engine->idle()) ASSERT_THAT(engine->Wait(), IsOk());
+  EXPECT_EQ(completed, 3);
+}
+
 TEST_P(CopyEngineTest, CompletionsRunOnlyInPollAndWait) {
   const auto device = Mem(256);
   const auto engine = Engine(*device, GetParam());
