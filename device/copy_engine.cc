@@ -25,6 +25,10 @@ absl::Status CheckOptions(const CopyEngineOptions& o, const Device& target) {
                                                    " bytes do not hold one chunk of ",
                                                    o.chunk_bytes));
   }
+  if (!(o.verified_share >= 0 && o.verified_share <= 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a verified share of ", o.verified_share, " is not from 0 to 1"));
+  }
   if (o.queue_depth < 1 || o.copy_depth < 1) {
     return absl::InvalidArgumentError("a copy depth below one");
   }

@@ -43,6 +43,8 @@ struct CopyJob {
   // Copied in this order within a zone, in any order elsewhere. Adjacent runs are merged.
   std::vector<CopyRun> runs;
   CopyOptions options;
+  // CRC-32C of each block of the target, in the order of the runs; empty: unknown.
+  std::vector<uint32_t> checksums;
 };
 
 enum class CopyMode : uint8_t {
@@ -68,6 +70,10 @@ struct CopyEngineOptions {
   int queue_depth = 128;
   // Copy commands in flight. Raising it raises the latency of others.
   int copy_depth = 8;
+  // Of a job with checksums: the share of Copy commands, 0 to 1, whose target is read back and
+  // compared. 1: all. What does not match is copied again by the host, where that is allowed.
+  // Where it is above 0, what the host copies is compared before it is written.
+  double verified_share = 0;
 };
 
 // How much of a run is on the target, and by which path. A run is complete if the sum is
@@ -98,6 +104,8 @@ struct CopyCounters {
   uint64_t failed_commands =
       0;  // native ones; each was tried again, split or emulated, or failed
   uint64_t retries = 0;               // commands sent for what an earlier one had left
+  DeviceBlockCount verified_blocks;   // natively copied, read back and right
+  uint64_t mismatches = 0;            // commands that had said success
   DeviceBlockCount recovered_blocks;  // emulated since their native copy failed
 };
 
@@ -116,7 +124,7 @@ class CopyEngine final {
 
   // Takes a job; `done` runs once, in Poll or Wait, and may start others. If refused,
   // nothing has been submitted and `done` never runs:
-  //   InvalidArgument  no runs; a run of length zero; overlapping targets; a target that
+  //   InvalidArgument  checksums for more or fewer blocks than the runs have; no runs; a run of length zero; overlapping targets; a target that
   //   overlaps
   //                    a source on the same device, anywhere in the job
   //   OutOfRange       past the end of a device or, in the target, of a zone's capacity

@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
+#include "base/random.h"
 #include "device/aligned_buffer.h"
 #include "device/copy_batches.h"
 #include "device/copy_chunk.h"
@@ -61,6 +62,7 @@ class CopyEngine::Impl {
     // The first block that no unit has taken: its run, and its offset there.
     size_t run = 0;
     DeviceBlockCount offset;
+    std::vector<uint64_t> first_checksum;  // of each run, where there are any
     // Blocks that no unit has taken yet, by zone of the target.
     absl::flat_hash_map<uint64_t, DeviceBlockCount> zone_blocks;
     bool planned = false;  // no more units will come
@@ -81,6 +83,8 @@ class CopyEngine::Impl {
     int attempts = 0;
     uint32_t max_ranges = 0;  // of a command; 0: the device's limit
     CopyLimitsLearner::Shape refused;
+    bool verifying = false;  // the command said success; its target is read back
+    DeviceBlockCount verified;
     int buffer = 0;  // emulated, from here on
     CopyChunk chunk;
     size_t next_read = 0;
@@ -148,6 +152,7 @@ class CopyEngine::Impl {
 
   // Recovery from a failed command, whose unit keeps its lane meanwhile.
   void Recover(Unit* unit, const OpResult& result);
+  void GoOn(Unit* unit);
   std::string WrongWritePointer(const Unit& unit, DeviceBlockCount* copied);
   bool LearnFromRefusal(CopyLimitsLearner::Shape shape, Unit* unit);
   bool KeepsLimits(const Unit& unit) const;
@@ -155,6 +160,14 @@ class CopyEngine::Impl {
   void Emulate(Unit* unit);
   void EmulateNextInLine();
   void EmulateChunk(Unit* unit);
+
+  // Verification.
+  bool WantsVerification(const Job& job);
+  void VerifyNext(Unit* unit);
+  void EndVerify(Unit* unit, DeviceBlockCount blocks, const OpResult& result);
+  void Mismatch(Unit* unit, absl::Status status);
+  absl::Status CompareChecksums(const Unit& unit, DeviceBlockCount skip, const char* data,
+                                DeviceRange range) const;
 
   char* BufferOf(const Unit& unit) {
     if (unit.buffer == kRecoveryBuffer) return recovery_buffer_.data();
@@ -187,6 +200,7 @@ class CopyEngine::Impl {
   Unit* recovering_ = nullptr;    // who has it
   std::deque<Unit*> to_recover_;  // who wants it
   CopyLimitsLearner learner_;
+  Random sample_{1};
   int commands_in_flight_ = 0;
 
   std::deque<Unit> units_;  // never moved

@@ -39,6 +39,13 @@ absl::Status CopyEngine::Impl::Start(CopyJob copy_job, JobDone done, JobId* id) 
   job->job = std::move(copy_job);
   job->done = std::move(done);
   job->result.runs.resize(job->job.runs.size());
+  if (!job->job.checksums.empty()) {
+    uint64_t first = 0;
+    for (const CopyRun& run : job->job.runs) {
+      job->first_checksum.push_back(first);
+      first += run.from.count.value();
+    }
+  }
   job->batches.emplace(&job->job, &target_, options_.mode);
   LoadBatch(*job);
   EnterLanes(*job);
@@ -151,6 +158,7 @@ CopyEngine::Impl::Unit* CopyEngine::Impl::NewUnit(Job& job) {
   unit->attempts = 0;
   unit->max_ranges = 0;
   unit->refused = {};
+  unit->verifying = false;
   unit->ready = false;
   ++job.units;
   ++units_in_flight_;

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/crc32c.h"
 #include "device/copy_compiler.h"
 #include "device/copy_engine_impl.h"
 #include "device/copy_recovery.h"
@@ -123,6 +124,76 @@ void CopyEngine::Impl::SendRest(Unit* unit) {
   Transfer(unit);
 }
 
+bool CopyEngine::Impl::WantsVerification(const Job& job) {
+  return !job.job.checksums.empty() && sample_.NextDouble() < options_.verified_share;
+}
+
+// Reads the next part of what a command said it has copied.
+void CopyEngine::Impl::VerifyNext(Unit* unit) {
+  const DeviceBlockCount all = TotalBlocks(unit->sources);
+  const bool failed = !unit->job->result.status.ok();
+  if (unit->verified == all || failed) {
+    unit->verifying = false;
+    recovering_ = nullptr;
+    // What was to be verified and was not does not count as copied.
+    failed ? EndUnit(unit) : GoOn(unit);
+    return EmulateNextInLine();
+  }
+  const uint64_t fit = options_.chunk_bytes / target_.geometry().block_bytes;
+  const DeviceBlockCount n(std::min(fit, (all - unit->verified).value()));
+  const DeviceRange range{unit->target.start + unit->done + unit->verified, n};
+  const absl::Status status =
+      queue_->Read(range, recovery_buffer_.data(),
+                   [this, unit, n](const OpResult& r) { EndVerify(unit, n, r); });
+  if (!status.ok()) Mismatch(unit, status);
+}
+
+void CopyEngine::Impl::EndVerify(Unit* unit, DeviceBlockCount blocks,
+                                 const OpResult& result) {
+  absl::Status status = result.status;
+  if (status.ok()) {
+    const DeviceRange range{unit->target.start + unit->done + unit->verified, blocks};
+    counters_.host_bytes_read += blocks.value() * target_.geometry().block_bytes;
+    status = CompareChecksums(*unit, unit->verified, recovery_buffer_.data(), range);
+  }
+  if (!status.ok()) return Mismatch(unit, std::move(status));
+  counters_.verified_blocks += blocks;
+  unit->verified += blocks;
+  VerifyNext(unit);
+}
+
+// What the command has copied counts for nothing. In a zone it cannot be written again.
+void CopyEngine::Impl::Mismatch(Unit* unit, absl::Status status) {
+  ++counters_.mismatches;
+  unit->verifying = false;
+  recovering_ = nullptr;
+  if (options_.mode == CopyMode::kNative || target_.geometry().zoned()) {
+    Fail(*unit->job, status);
+    EndUnit(unit);
+    return EmulateNextInLine();
+  }
+  unit->rest.insert(unit->rest.begin(), unit->sources.begin(), unit->sources.end());
+  Emulate(unit);
+}
+
+// `data` is `range` of the target, which begins `skip` blocks after what the unit has done.
+absl::Status CopyEngine::Impl::CompareChecksums(const Unit& unit, DeviceBlockCount skip,
+                                                const char* data,
+                                                DeviceRange range) const {
+  const std::vector<uint32_t>& checksums = unit.job->job.checksums;
+  if (checksums.empty()) return absl::OkStatus();
+  const uint64_t first =
+      unit.job->first_checksum[unit.run] + (unit.offset + skip).value();
+  const uint32_t block_bytes = target_.geometry().block_bytes;
+  for (uint64_t i = 0; i < range.count.value(); ++i) {
+    if (Crc32c({data + i * block_bytes, block_bytes}) == checksums[first + i]) continue;
+    return absl::DataLossError(absl::StrCat(target_.name(), ": what was copied to block ",
+                                            (range.start + DeviceBlockCount(i)).value(),
+                                            " does not match its checksum"));
+  }
+  return absl::OkStatus();
+}
+
 void CopyEngine::Impl::Emulate(Unit* unit) {
   --commands_in_flight_;
   unit->path = CopyPath::kEmulated;
@@ -135,10 +206,12 @@ void CopyEngine::Impl::EmulateNextInLine() {
   if (recovering_ != nullptr || to_recover_.empty()) return;
   recovering_ = to_recover_.front();
   to_recover_.pop_front();
-  if (!recovering_->job->result.status.ok()) return EndUnit(recovering_);
   if (recovery_buffer_.size() == 0)
     recovery_buffer_ = AlignedBuffer(options_.chunk_bytes);
-  EmulateChunk(recovering_);
+  Unit* const unit = recovering_;
+  if (unit->verifying) return VerifyNext(unit);
+  if (!unit->job->result.status.ok()) return EndUnit(unit);
+  EmulateChunk(unit);
 }
 
 void CopyEngine::Impl::EmulateChunk(Unit* unit) {

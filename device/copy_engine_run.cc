@@ -139,7 +139,12 @@ void CopyEngine::Impl::Transfer(Unit* unit) {
       unit->rest.insert(unit->rest.begin(), unit->sources.begin(), unit->sources.end());
       return SendRest(unit);
     }
-    const absl::Status status = Submit(unit);
+    absl::Status status;
+    if (unit->path == CopyPath::kEmulated && options_.verified_share > 0) {
+      const DeviceRange range = unit->chunk.target();
+      status = CompareChecksums(*unit, DeviceBlockCount(0), BufferOf(*unit), range);
+    }
+    if (status.ok()) status = Submit(unit);
     if (status.ok()) return;
     Fail(*unit->job, status);
   }
@@ -178,6 +183,15 @@ void CopyEngine::Impl::EndCommand(Unit* unit, const OpResult& result) {
       learner_.Accepted(ShapeOf(unit->sources), std::exchange(unit->refused, {}));
   if (learned != CopyLimits()) target_.LearnCopyLimits(learned);
   unit->attempts = 0;
+  if (!WantsVerification(*unit->job)) return GoOn(unit);
+  unit->verifying = true;
+  unit->verified = DeviceBlockCount(0);
+  to_recover_.push_back(unit);
+  EmulateNextInLine();
+}
+
+// The unit's command is done.
+void CopyEngine::Impl::GoOn(Unit* unit) {
   Credit(unit, TotalBlocks(unit->sources));
   if (!unit->rest.empty() && unit->job->result.status.ok()) return SendRest(unit);
   EndUnit(unit);

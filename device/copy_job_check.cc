@@ -137,6 +137,12 @@ absl::Status CheckCopyJob(const CopyJob& job, const Device& target, CopyMode mod
     GLEANER_RETURN_IF_ERROR(CheckZoneCrossing(run, target));
     GLEANER_RETURN_IF_ERROR(CheckPath(run, target, mode));
   }
+  uint64_t blocks = 0;
+  for (const CopyRun& run : job.runs) blocks += run.from.count.value();
+  if (!job.checksums.empty() && job.checksums.size() != blocks) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        job.checksums.size(), " checksums for a copy of ", blocks, " blocks"));
+  }
   return CheckOverlap(job, target);
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/crc32c.h"
 #include "base/random.h"
 #include "device/copy_engine.h"
 #include "device/faulty_device.h"
@@ -54,11 +55,15 @@ class Schedule {
     for (uint64_t at = 0; at < kSourceBlocks; at += kZone)
       FillDevice(*mem, Blocks(at, zoned ? 50 : kZone), seed);
     before_ = Contents(*mem, 0, kBlocks);
-    device_ = *MakeFaultyDevice(std::move(mem), RandomModel(random_, seed));
+    FaultModel model = RandomModel(random_, seed);
+    if (seed % 3 == 0) model.wrong = model.fail;  // is verified
+    device_ = *MakeFaultyDevice(std::move(mem), model);
     CopyEngineOptions options;
     options.buffer_bytes = 16 << 10;
     options.chunk_bytes = 4 << 10;
     options.copy_depth = 3;
+    verifies_ = seed % 3 == 0;
+    options.verified_share = verifies_ ? 1 : 0;
     constexpr CopyMode kModes[] = {CopyMode::kAuto, CopyMode::kAuto, CopyMode::kNative,
                                    CopyMode::kEmulate};
     engine_ = Engine(*device_, kModes[seed % 4], options);
@@ -79,6 +84,7 @@ class Schedule {
     totals->counters.retries += c.retries;
     totals->counters.recovered_blocks += c.recovered_blocks;
     totals->counters.native_blocks += c.native_blocks;
+    totals->counters.mismatches += c.mismatches;
   }
 
  private:
@@ -104,6 +110,12 @@ class Schedule {
       next_target_ += count;
     }
     if (job.runs.empty()) return;
+    for (size_t i = 0; verifies_ && i < job.runs.size(); ++i) {
+      const DeviceRange& from = job.runs[i].from;
+      const std::string data = Before(from.start.value(), from.count.value());
+      for (size_t at = 0; at < data.size(); at += kBlockBytes)
+        job.checksums.push_back(Crc32c({data.data() + at, kBlockBytes}));
+    }
     auto started = std::make_shared<Started>();
     started->runs = job.runs;
     const absl::Status status = engine_->Start(
@@ -150,6 +162,7 @@ class Schedule {
 
   Random random_;
   const bool zoned_;
+  bool verifies_ = false;
   MemDevice* mem_;
   std::string before_;
   std::unique_ptr<Device> device_;
@@ -175,6 +188,7 @@ TEST(CopyEngineFaultsTest, WhatIsSaidToBeCopiedIs) {
   EXPECT_GT(totals.counters.retries, 5000u);
   EXPECT_GT(totals.counters.recovered_blocks.value(), 4000u);
   EXPECT_GT(totals.counters.native_blocks.value(), 100000u);
+  EXPECT_GT(totals.counters.mismatches, 500u);
   EXPECT_GT(totals.failed, 1000);
 }
 
