@@ -165,7 +165,7 @@ class CopyEngine::Impl {
   bool WantsVerification(const Job& job);
   void VerifyNext(Unit* unit);
   void EndVerify(Unit* unit, DeviceBlockCount blocks, const OpResult& result);
-  void Mismatch(Unit* unit, absl::Status status);
+  void Mismatch(Unit* unit, const absl::Status& status);
   absl::Status CompareChecksums(const Unit& unit, DeviceBlockCount skip, const char* data,
                                 DeviceRange range) const;
 

@@ -156,14 +156,14 @@ void CopyEngine::Impl::EndVerify(Unit* unit, DeviceBlockCount blocks,
     counters_.host_bytes_read += blocks.value() * target_.geometry().block_bytes;
     status = CompareChecksums(*unit, unit->verified, recovery_buffer_.data(), range);
   }
-  if (!status.ok()) return Mismatch(unit, std::move(status));
+  if (!status.ok()) return Mismatch(unit, status);
   counters_.verified_blocks += blocks;
   unit->verified += blocks;
   VerifyNext(unit);
 }
 
 // What the command has copied counts for nothing. In a zone it cannot be written again.
-void CopyEngine::Impl::Mismatch(Unit* unit, absl::Status status) {
+void CopyEngine::Impl::Mismatch(Unit* unit, const absl::Status& status) {
   ++counters_.mismatches;
   unit->verifying = false;
   recovering_ = nullptr;

@@ -189,7 +189,7 @@ class FaultyQueue : public IoQueue {
   }
 
   // Hands the operation on. What the device refuses outright fails.
-  void Pass(const Piece& piece, std::function<void(const OpResult&)> done) {
+  void Pass(const Piece& piece, const std::function<void(const OpResult&)>& done) {
     const absl::Status accepted = Submit(piece, done);
     if (accepted.ok()) return;
     OpResult refused;
