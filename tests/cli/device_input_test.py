@@ -167,7 +167,8 @@ class OtherProcessTest(CommandTest):
                          "--placement=none,gc-log"))
 
     def test_a_block_that_changes_behind_its_back(self):
-        run = self.start(simulate("--workload=sequential", "--victim=fifo", "--writes=300",
+        # Far longer than it takes to be noticed, which ends it.
+        run = self.start(simulate("--workload=sequential", "--victim=fifo", "--writes=100000",
                                   "--device=file:device,size=4M", "--json"))
         # Not through the page cache, where the kernel itself notices and fails the flush.
         device = os.open("device", os.O_RDWR | os.O_DIRECT)
