@@ -155,7 +155,6 @@ class CopyEngine::Impl {
   void GoOn(Unit* unit);
   std::string WrongWritePointer(const Unit& unit, DeviceBlockCount* copied);
   bool LearnFromRefusal(CopyLimitsLearner::Shape shape, Unit* unit);
-  bool KeepsLimits(const Unit& unit) const;
   void SendRest(Unit* unit);
   void Emulate(Unit* unit);
   void EmulateNextInLine();
@@ -172,11 +171,6 @@ class CopyEngine::Impl {
   char* BufferOf(const Unit& unit) {
     if (unit.buffer == kRecoveryBuffer) return recovery_buffer_.data();
     return pool_.data() + static_cast<uint64_t>(unit.buffer) * options_.chunk_bytes;
-  }
-  static DeviceBlockCount TotalBlocks(absl::Span<const DeviceRange> ranges) {
-    DeviceBlockCount blocks;
-    for (const DeviceRange& range : ranges) blocks += range.count;
-    return blocks;
   }
   static CopyLimitsLearner::Shape ShapeOf(absl::Span<const DeviceRange> ranges) {
     return {static_cast<uint32_t>(ranges.size()), TotalBlocks(ranges).value()};

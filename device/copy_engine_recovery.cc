@@ -12,17 +12,6 @@
 
 namespace gleaner {
 
-// Whether the command keeps the limits as they are now: they may have shrunk since it was planned.
-bool CopyEngine::Impl::KeepsLimits(const Unit& unit) const {
-  const CopyLimits limits = target_.copy_limits();
-  if (!limits.can_copy() || unit.sources.size() > limits.max_copy_ranges ||
-      TotalBlocks(unit.sources).value() > limits.max_copy_blocks)
-    return false;
-  return std::all_of(unit.sources.begin(), unit.sources.end(), [&](DeviceRange range) {
-    return range.count.value() <= limits.max_range_blocks;
-  });
-}
-
 void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
   ++counters_.failed_commands;
   // All ranges before the lowest that was not copied are on media; a number beyond the last range

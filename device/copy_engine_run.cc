@@ -135,7 +135,9 @@ void CopyEngine::Impl::MakeReady(Unit* unit) {
 
 void CopyEngine::Impl::Transfer(Unit* unit) {
   if (unit->job->result.status.ok()) {
-    if (unit->path == CopyPath::kNative && !KeepsLimits(*unit)) {
+    // Limits may have shrunk since the command was planned.
+    if (unit->path == CopyPath::kNative &&
+        !KeepsLimits(unit->sources, target_.copy_limits())) {
       unit->rest.insert(unit->rest.begin(), unit->sources.begin(), unit->sources.end());
       return SendRest(unit);
     }

@@ -38,7 +38,8 @@ Device::Device(std::string name, Access access, const Geometry& geometry,
     : name_(std::move(name)),
       access_(access),
       geometry_(geometry),
-      hardware_copy_limits_(hardware) {
+      hardware_copy_limits_(hardware),
+      copy_limits_(hardware) {
   GLEANER_CHECK(geometry.block_bytes >= 512 &&
                 (geometry.block_bytes & (geometry.block_bytes - 1)) == 0);
   GLEANER_CHECK(geometry.capacity.value() > 0 && geometry.max_transfer.value() > 0);
@@ -52,13 +53,13 @@ Device::Device(std::string name, Access access, const Geometry& geometry,
 
 CopyLimits Device::copy_limits() const {
   MutexLock lock(&mu_);
-  return Lowered(Lowered(hardware_copy_limits_, wished_copy_limits_),
-                 learned_copy_limits_);
+  return copy_limits_;
 }
 
 void Device::LowerCopyLimits(const CopyLimits& wish) {
   MutexLock lock(&mu_);
   wished_copy_limits_ = wish;
+  UpdateCopyLimits();
 }
 
 void Device::LearnCopyLimits(const CopyLimits& learned) {
@@ -70,6 +71,12 @@ void Device::LearnCopyLimits(const CopyLimits& learned) {
   if (known.max_copy_ranges == 0) known.max_copy_ranges = before.max_copy_ranges;
   if (known.max_range_blocks == 0) known.max_range_blocks = before.max_range_blocks;
   learned_copy_limits_ = Lowered(known, before);
+  UpdateCopyLimits();
+}
+
+void Device::UpdateCopyLimits() {
+  copy_limits_ =
+      Lowered(Lowered(hardware_copy_limits_, wished_copy_limits_), learned_copy_limits_);
 }
 
 absl::StatusOr<std::unique_ptr<IoQueue>> Device::OpenQueue(int depth) {

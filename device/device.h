@@ -204,6 +204,9 @@ class IoQueue {
   // Calls Finish for every piece that is done; kWait: at least one, if any was started.
   virtual void DoReap(ReapMode mode) = 0;
 
+  // For a device that stands in front of another: hands the operation on to a queue of that one.
+  static absl::Status Forward(const Piece& piece, IoQueue& to, OpDone done);
+
   // Told by the backend, from DoStart or DoReap, once for each started piece.
   void Finish(uint32_t id, const OpResult& result);
   const Piece& piece(uint32_t id) const { return pieces_[id]; }
@@ -289,6 +292,7 @@ class Device {
  private:
   friend class IoQueue;
 
+  void UpdateCopyLimits() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Count(OpType type, uint64_t blocks, uint64_t ranges);
 
   static constexpr int kOpTypes = 11;
@@ -299,6 +303,7 @@ class Device {
   mutable Mutex mu_;
   CopyLimits wished_copy_limits_ ABSL_GUARDED_BY(mu_);
   CopyLimits learned_copy_limits_ ABSL_GUARDED_BY(mu_);
+  CopyLimits copy_limits_ ABSL_GUARDED_BY(mu_);  // what follows; asked for each command
   std::atomic<uint64_t> operations_[kOpTypes] = {};
   std::atomic<uint64_t> blocks_[kOpTypes] = {};
   std::atomic<uint64_t> copy_ranges_{0};

@@ -68,17 +68,10 @@ class FaultyDevice : public Device {
   }
 
   bool Refuses(absl::Span<const DeviceRange> sources) const {
-    const auto exceeds = [](uint64_t value, uint64_t limit) {
-      return limit != 0 && value > limit;
-    };
-    uint64_t blocks = 0, longest = 0;
-    for (const DeviceRange& range : sources) {
-      blocks += range.count.value();
-      longest = std::max(longest, range.count.value());
-    }
-    return exceeds(blocks, model_.real_copy_blocks) ||
-           exceeds(sources.size(), model_.real_copy_ranges) ||
-           exceeds(longest, model_.real_range_blocks);
+    return !KeepsLimits(sources, Lowered(hardware_copy_limits(),
+                                         {.max_copy_blocks = model_.real_copy_blocks,
+                                          .max_copy_ranges = model_.real_copy_ranges,
+                                          .max_range_blocks = model_.real_range_blocks}));
   }
 
  protected:
@@ -190,42 +183,11 @@ class FaultyQueue : public IoQueue {
 
   // Hands the operation on. What the device refuses outright fails.
   void Pass(const Piece& piece, const std::function<void(const OpResult&)>& done) {
-    const absl::Status accepted = Submit(piece, done);
+    const absl::Status accepted = Forward(piece, *inner_, done);
     if (accepted.ok()) return;
     OpResult refused;
     refused.status = accepted;
     done(refused);
-  }
-
-  absl::Status Submit(const Piece& piece,
-                      const std::function<void(const OpResult&)>& done) {
-    const DeviceBlock start = piece.range.start;
-    const WriteOptions options{.hint = piece.hint};
-    switch (piece.type) {
-      case OpType::kRead:
-        return inner_->Read(piece.range, piece.data, done);
-      case OpType::kWrite:
-        return inner_->Write(piece.range, piece.data, options, done);
-      case OpType::kAppend:
-        return inner_->Append(start, piece.range.count, piece.data, options, done);
-      case OpType::kWriteZeroes:
-        return inner_->WriteZeroes(piece.range, done);
-      case OpType::kCopy:
-        return inner_->Copy(piece.sources, start, {.hint = piece.hint}, done);
-      case OpType::kDeallocate:
-        return inner_->Deallocate(piece.range, done);
-      case OpType::kFlush:
-        return inner_->Flush(done);
-      case OpType::kZoneOpen:
-        return inner_->ZoneOpen(start, done);
-      case OpType::kZoneClose:
-        return inner_->ZoneClose(start, done);
-      case OpType::kZoneFinish:
-        return inner_->ZoneFinish(start, done);
-      case OpType::kZoneReset:
-        return inner_->ZoneReset(start, done);
-    }
-    return absl::InternalError("unknown operation");
   }
 
   void StartWrong(uint32_t id, const Piece& piece) {
@@ -251,7 +213,8 @@ class FaultyQueue : public IoQueue {
     OpResult failure = Failure(faulty_, draw.status);
     failure.ranges_copied = static_cast<uint32_t>(first);
     // Later ranges, where they may be written out of order.
-    const DeviceBlock target = piece.range.start + Blocks(piece.sources.first(first + 1));
+    const DeviceBlock target =
+        piece.range.start + TotalBlocks(piece.sources.first(first + 1));
     std::vector<DeviceRange> later;
     if (draw.beyond && !device().geometry().zoned())
       later.assign(piece.sources.begin() + static_cast<ptrdiff_t>(first) + 1,
@@ -261,7 +224,7 @@ class FaultyQueue : public IoQueue {
       if (later.empty()) return Hold(id, failure);
       Piece rest;
       rest.type = OpType::kCopy;
-      rest.range = {target, Blocks(later)};
+      rest.range = {target, TotalBlocks(later)};
       rest.sources = later;
       Pass(rest, [this, id, failure](const OpResult&) { Hold(id, failure); });
     };
@@ -269,12 +232,6 @@ class FaultyQueue : public IoQueue {
     Piece part = piece;
     part.sources = piece.sources.first(first);
     Pass(part, then);
-  }
-
-  static DeviceBlockCount Blocks(absl::Span<const DeviceRange> ranges) {
-    DeviceBlockCount blocks;
-    for (const DeviceRange& range : ranges) blocks += range.count;
-    return blocks;
   }
 
   FaultyDevice& faulty_;

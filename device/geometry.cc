@@ -21,4 +21,18 @@ CopyLimits Lowered(const CopyLimits& hardware, const CopyLimits& wish) {
   return result;
 }
 
+DeviceBlockCount TotalBlocks(absl::Span<const DeviceRange> ranges) {
+  DeviceBlockCount blocks;
+  for (const DeviceRange& range : ranges) blocks += range.count;
+  return blocks;
+}
+
+bool KeepsLimits(absl::Span<const DeviceRange> sources, const CopyLimits& limits) {
+  return limits.can_copy() && sources.size() <= limits.max_copy_ranges &&
+         TotalBlocks(sources).value() <= limits.max_copy_blocks &&
+         std::all_of(sources.begin(), sources.end(), [&limits](const DeviceRange& range) {
+           return range.count.value() <= limits.max_range_blocks;
+         });
+}
+
 }  // namespace gleaner

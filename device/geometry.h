@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "absl/types/span.h"
 #include "base/types.h"
 
 namespace gleaner {
@@ -34,6 +35,12 @@ struct CopyLimits {
 // The smaller of each limit. A zero in `wish` means "as the hardware has it"; a wish
 // beyond the hardware changes nothing; copy_offload is on where it is on in both.
 CopyLimits Lowered(const CopyLimits& hardware, const CopyLimits& wish);
+
+// Blocks in all ranges together.
+DeviceBlockCount TotalBlocks(absl::Span<const DeviceRange> ranges);
+
+// Whether a copy of these sources may be sent in one command.
+bool KeepsLimits(absl::Span<const DeviceRange> sources, const CopyLimits& limits);
 
 struct Geometry {
   uint32_t block_bytes = 4096;  // a power of two, at least 512

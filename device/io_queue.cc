@@ -176,7 +176,7 @@ absl::Status IoQueue::Copy(absl::Span<const DeviceRange> sources, DeviceBlock ta
   Piece whole;
   whole.type = OpType::kCopy;
   whole.range.start = target;
-  for (const DeviceRange& source : sources) whole.range.count += source.count;
+  whole.range.count = TotalBlocks(sources);
   whole.hint = options.hint;
   return Submit(whole, sources, std::move(done));
 }
@@ -199,6 +199,38 @@ absl::Status IoQueue::Flush(OpDone done) {
   whole.type = OpType::kFlush;
   whole.range = {DeviceBlock(0), DeviceBlockCount(0)};
   return Submit(whole, {}, std::move(done));
+}
+
+absl::Status IoQueue::Forward(const Piece& piece, IoQueue& to, OpDone done) {
+  const DeviceBlock start = piece.range.start;
+  const WriteOptions options{.hint = piece.hint};
+  switch (piece.type) {
+    case OpType::kRead:
+      return to.Read(piece.range, piece.data, std::move(std::move(done)));
+    case OpType::kWrite:
+      return to.Write(piece.range, piece.data, options, std::move(std::move(done)));
+    case OpType::kAppend:
+      return to.Append(start, piece.range.count, piece.data, options,
+                       std::move(std::move(done)));
+    case OpType::kWriteZeroes:
+      return to.WriteZeroes(piece.range, std::move(std::move(done)));
+    case OpType::kCopy:
+      return to.Copy(piece.sources, start, {.hint = piece.hint},
+                     std::move(std::move(done)));
+    case OpType::kDeallocate:
+      return to.Deallocate(piece.range, std::move(std::move(done)));
+    case OpType::kFlush:
+      return to.Flush(std::move(done));
+    case OpType::kZoneOpen:
+      return to.ZoneOpen(start, std::move(std::move(done)));
+    case OpType::kZoneClose:
+      return to.ZoneClose(start, std::move(std::move(done)));
+    case OpType::kZoneFinish:
+      return to.ZoneFinish(start, std::move(std::move(done)));
+    case OpType::kZoneReset:
+      return to.ZoneReset(start, std::move(std::move(done)));
+  }
+  return absl::InternalError("unknown operation");
 }
 
 absl::Status IoQueue::ZoneOpen(DeviceBlock zone, OpDone done) {

@@ -106,15 +106,7 @@ std::unique_ptr<IoQueue> OpenNvmeIoctlQueue(Device* device, const NvmeIo& io, in
 
 int RunNvmeCommand(int fd, const NvmeCommand& command, uint16_t& status,
                    uint64_t& result) {
-  nvme_passthru_cmd64 body = {};
-  body.opcode = command.opcode;
-  body.nsid = command.nsid;
-  body.addr = reinterpret_cast<uint64_t>(command.data);
-  body.data_len = command.data_bytes;
-  body.cdw10 = command.cdw10;
-  body.cdw11 = command.cdw11;
-  body.cdw12 = command.cdw12;
-  body.cdw13 = command.cdw13;
+  auto body = BodyOf<nvme_passthru_cmd64>(command);
   const int returned = ioctl(fd, NVME_IOCTL_IO64_CMD, &body);
   if (returned < 0) return errno;
   status = static_cast<uint16_t>(returned);

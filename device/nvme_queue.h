@@ -48,6 +48,22 @@ struct NvmeIo {
   ZoneLatches* latches = nullptr;  // null: not zoned
 };
 
+// A command as the kernel takes it: the ioctl's structure and that of passthrough name their fields
+// alike.
+template <typename Body>
+Body BodyOf(const NvmeCommand& command) {
+  Body body = {};
+  body.opcode = command.opcode;
+  body.nsid = command.nsid;
+  body.addr = reinterpret_cast<uint64_t>(command.data);
+  body.data_len = command.data_bytes;
+  body.cdw10 = command.cdw10;
+  body.cdw11 = command.cdw11;
+  body.cdw12 = command.cdw12;
+  body.cdw13 = command.cdw13;
+  return body;
+}
+
 class NvmeQueue : public IoQueue {
  public:
   ~NvmeQueue() override;

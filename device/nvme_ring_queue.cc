@@ -23,16 +23,8 @@ void Prepare(io_uring_sqe* sqe, const NvmeCommand& command) {
   sqe->opcode = IORING_OP_URING_CMD;
   sqe->fd = Ring::kFile;
   sqe->cmd_op = NVME_URING_CMD_IO;
-  nvme_uring_cmd body = {};
+  const auto body = BodyOf<nvme_uring_cmd>(command);
   static_assert(offsetof(io_uring_sqe, cmd) + sizeof(body) <= kEntryBytes);
-  body.opcode = command.opcode;
-  body.nsid = command.nsid;
-  body.addr = reinterpret_cast<uint64_t>(command.data);
-  body.data_len = command.data_bytes;
-  body.cdw10 = command.cdw10;
-  body.cdw11 = command.cdw11;
-  body.cdw12 = command.cdw12;
-  body.cdw13 = command.cdw13;
   std::memcpy(reinterpret_cast<char*>(sqe) + offsetof(io_uring_sqe, cmd), &body,
               sizeof(body));
 }

@@ -65,16 +65,11 @@ class ScriptedDevice : public Device {
         if (!result.status.ok() && sources.empty()) return result;
       }
       OpResult done;
-      const auto take = [&done](const OpResult& r) { done = r; };
+      Piece copied = piece;
+      copied.sources = sources;
       IoQueue& queue = *device_.queue_;
-      absl::Status accepted = absl::UnimplementedError(OpName(piece.type));
-      if (piece.type == OpType::kRead)
-        accepted = queue.Read(piece.range, piece.data, take);
-      if (piece.type == OpType::kWrite)
-        accepted = queue.Write(piece.range, piece.data, {}, take);
-      if (piece.type == OpType::kCopy)
-        accepted = queue.Copy(sources, piece.range.start, {}, take);
-      GLEANER_CHECK(accepted.ok());
+      GLEANER_CHECK(
+          Forward(copied, queue, [&done](const OpResult& r) { done = r; }).ok());
       while (queue.in_flight() > 0) GLEANER_CHECK(queue.Wait().ok());
       return result.status.ok() ? done : result;
     }

@@ -39,32 +39,11 @@ class RoughQueue : public IoQueue {
   OpResult Execute(const Piece& piece) {
     OpResult result;
     const auto done = [&result](const OpResult& r) { result = r; };
-    const absl::Status submitted = Submit(piece, done);
+    const absl::Status submitted = Forward(piece, *rough_.mem_queue_, done);
     if (!submitted.ok()) result.status = submitted;
     while (rough_.mem_queue_->in_flight() > 0)
       GLEANER_CHECK(rough_.mem_queue_->Wait().ok());
     return result;
-  }
-
-  template <typename Done>
-  absl::Status Submit(const Piece& piece, Done done) {
-    IoQueue& mem = *rough_.mem_queue_;
-    switch (piece.type) {
-      case OpType::kRead:
-        return mem.Read(piece.range, piece.data, done);
-      case OpType::kWrite:
-        return mem.Write(piece.range, piece.data, {}, done);
-      case OpType::kWriteZeroes:
-        return mem.WriteZeroes(piece.range, done);
-      case OpType::kCopy:
-        return mem.Copy(piece.sources, piece.range.start, {}, done);
-      case OpType::kFlush:
-        return mem.Flush(done);
-      case OpType::kZoneReset:
-        return mem.ZoneReset(piece.range.start, done);
-      default:
-        return absl::UnimplementedError(OpName(piece.type));
-    }
   }
 
   void Spoil(const Piece& piece) {
