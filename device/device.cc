@@ -102,6 +102,11 @@ absl::StatusOr<std::vector<ZoneInfo>> Device::DoReportZones(DeviceRange) {
   return absl::UnimplementedError(absl::StrCat(name_, " cannot report its zones"));
 }
 
+absl::StatusOr<HostTraffic> Device::DoReportHostTraffic() {
+  return absl::UnimplementedError(
+      absl::StrCat(name_, " keeps no statistics of host traffic"));
+}
+
 void Device::Count(OpType type, uint64_t blocks, uint64_t ranges) {
   const int i = static_cast<int>(type);
   operations_[i].fetch_add(1, std::memory_order_relaxed);

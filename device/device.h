@@ -120,6 +120,13 @@ struct DeviceCounters {
   uint64_t bytes_written = 0;  // these; a copy or write-zeroes moves none
 };
 
+// What a drive itself has counted of data across the host boundary, since it was made.
+struct HostTraffic {
+  uint64_t bytes_read = 0;
+  uint64_t bytes_written = 0;
+  uint64_t bytes() const { return bytes_read + bytes_written; }
+};
+
 enum class Access : uint8_t { kReadOnly, kReadWrite };
 
 class Device;
@@ -278,6 +285,10 @@ class Device {
   // zoned.
   absl::StatusOr<std::vector<ZoneInfo>> ReportZones(DeviceRange range);
 
+  // From the drive's own statistics, as coarse as they are (NVMe: units of 512,000 bytes) and of
+  // the whole drive. Blocks. Unimplemented: it keeps none.
+  absl::StatusOr<HostTraffic> ReportHostTraffic() { return DoReportHostTraffic(); }
+
   // A snapshot; each number is exact, but not all are of one instant.
   DeviceCounters counters() const;
 
@@ -288,6 +299,7 @@ class Device {
   virtual absl::StatusOr<std::unique_ptr<IoQueue>> DoOpenQueue(int depth) = 0;
   // `range` is in bounds, and the device is zoned.
   virtual absl::StatusOr<std::vector<ZoneInfo>> DoReportZones(DeviceRange range);
+  virtual absl::StatusOr<HostTraffic> DoReportHostTraffic();
 
  private:
   friend class IoQueue;

@@ -123,4 +123,14 @@ absl::StatusOr<NvmeIdentity> IdentifyNvme(int fd, const std::string& path) {
   return identity;
 }
 
+absl::StatusOr<HostTraffic> ReadNvmeHostTraffic(int fd, const std::string& path) {
+  constexpr uint32_t kAllNamespaces = 0xffffffff;
+  NvmePage page{};
+  GLEANER_RETURN_IF_ERROR(
+      AdminStatus(nvme_get_log_smart(fd, kAllNamespaces, /*rae=*/true,
+                                     static_cast<nvme_smart_log*>(Data(page))),
+                  path, "SMART log"));
+  return DecodeHostTraffic(page);
+}
+
 }  // namespace gleaner

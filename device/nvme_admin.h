@@ -30,4 +30,7 @@ struct NvmeIdentity {
 absl::StatusOr<uint32_t> NvmeNamespaceId(int fd, const std::string& path);
 absl::StatusOr<NvmeIdentity> IdentifyNvme(int fd, const std::string& path);
 
+// From the controller's SMART / Health Information log: its data units read and written.
+absl::StatusOr<HostTraffic> ReadNvmeHostTraffic(int fd, const std::string& path);
+
 }  // namespace gleaner

@@ -90,6 +90,9 @@ class NvmeDevice : public Device {
   absl::StatusOr<std::vector<ZoneInfo>> DoReportZones(DeviceRange range) override {
     return ReportNvmeZones(name(), io_.fd, io_.space, geometry().zone_size, range);
   }
+  absl::StatusOr<HostTraffic> DoReportHostTraffic() override {
+    return ReadNvmeHostTraffic(io_.fd, name());
+  }
 
  private:
   const NvmeHandles handles_;

@@ -156,6 +156,9 @@ uint64_t DecodeMaxAppendBytes(const NvmePage& page);
 // Whether DTYPE `dtype` is enabled, of the parameters that the Identify directive returns.
 bool DecodeDirectiveEnabled(const NvmePage& page, uint8_t dtype);
 
+// The data units of a SMART / Health Information log (log page 02h), in bytes.
+HostTraffic DecodeHostTraffic(const NvmePage& log);
+
 // The zones in a report; those that its header counts, as far as they are in it.
 std::vector<ZoneInfo> DecodeZoneReport(const NvmeNamespace& space,
                                        absl::Span<const char> report);

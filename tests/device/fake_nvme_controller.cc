@@ -75,6 +75,11 @@ uint16_t FakeNvmeController::Admin(Command& command) {
   uint16_t status = kInvalidOpcode;
   if (command.opcode == 0x06) {
     status = Identify(command, page);
+  } else if (command.opcode == 0x02 && (command.cdw10 & 0xff) == 0x02) {
+    // Get Log Page: SMART, of which only what was read and written.
+    Put(page, 32, options_.data_units_read);
+    Put(page, 48, options_.data_units_written);
+    status = kOk;
   } else if (command.opcode == 0x1a && options_.enabled_directives != 0) {
     // Directive Receive: of the Identify directive, its parameters.
     const bool parameters = (command.cdw11 & 0xffff) == 0x0001;

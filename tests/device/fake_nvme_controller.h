@@ -48,6 +48,8 @@ struct FakeNvmeOptions {
   uint8_t vwc = 0;
   uint8_t nsattr = 0;
   uint16_t enabled_directives = 0;  // bit n: DTYPE n; OACS says so if any
+  uint64_t data_units_read = 0;     // of the SMART log
+  uint64_t data_units_written = 0;
 };
 
 class FakeNvmeController {

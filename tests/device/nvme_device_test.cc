@@ -194,6 +194,13 @@ TEST_F(NvmeDeviceTest, GeometryIsWhatTheDeviceAndTheKernelSay) {
   EXPECT_EQ(device_->geometry().max_transfer, DeviceBlockCount(4));
 }
 
+TEST_F(NvmeDeviceTest, HostTrafficIsWhatTheDriveHasCounted) {
+  Open({.controller = {.data_units_read = 3, .data_units_written = 20}});
+  ASSERT_OK_AND_ASSIGN(const HostTraffic traffic, device_->ReportHostTraffic());
+  EXPECT_EQ(traffic.bytes_read, 1'536'000u);
+  EXPECT_EQ(traffic.bytes_written, 10'240'000u);
+}
+
 TEST_F(NvmeDeviceTest, CopyLimitsAreWhatTheDeviceSays) {
   Open({.controller = {.mssrl = 100, .mcl = 70000, .msrc_0 = 255}});
   EXPECT_EQ(device_->hardware_copy_limits(), (CopyLimits{.max_copy_blocks = 70000,

@@ -295,6 +295,16 @@ TEST_F(NvmeIdentifyTest, Directives) {
   EXPECT_FALSE(DecodeDirectiveEnabled(page_, 10));
 }
 
+// Data units, of 1000 x 512 bytes: 2 read, 0x10001 written.
+TEST_F(NvmeIdentifyTest, HostTraffic) {
+  Set(32, {2});
+  Set(48, {0x01, 0x00, 0x01});
+  const HostTraffic traffic = DecodeHostTraffic(page_);
+  EXPECT_EQ(traffic.bytes_read, 1'024'000u);
+  EXPECT_EQ(traffic.bytes_written, 33'554'944'000u);
+  EXPECT_EQ(traffic.bytes(), 33'555'968'000u);
+}
+
 TEST(NvmeZoneReportTest, DecodesStatesAndWritePointers) {
   std::vector<char> report(ZoneReportBytes(6), '\0');
   report[0] = 9;  // more than fit

@@ -43,6 +43,9 @@ _ZONED = {"zoned": "on", "zoned.zone_size": "1M", "zoned.zone_capacity": "768K",
 _COPY = {"mssrl": 8, "mcl": 16, "msrc": 2}
 _SMALL_ZONES = {"zoned": "on", "zoned.zone_size": "256K", "zoned.zone_capacity": "192K",
                 "zoned.max_open": 3, "zoned.max_active": 4}
+# Commands of up to 4 MiB; zones of 4 MiB, 3 of which can be written.
+_LARGE_COPIES = {"mcl": 1024, "mssrl": 128, "msrc": 127}
+_LARGE_ZONES = {"zoned": "on", "zoned.zone_size": "4M", "zoned.zone_capacity": "3M"}
 _SLOW = Namespace(size_mib=32, written_bytes_per_second=6 << 20)
 
 SCENARIOS = [
@@ -62,6 +65,11 @@ SCENARIOS = [
              modules=("nvme", "configfs", "nvmet-tcp", "nvme-tcp")),
     Scenario("killed", "interrupted.sh", (_SLOW,), variables={"WHAT": "killed"}),
     Scenario("removed", "interrupted.sh", (_SLOW,), variables={"WHAT": "detached,unplugged"}),
+    Scenario("relocation", "relocation.sh",
+             (Namespace(size_mib=256, properties=_LARGE_COPIES),), programs=("relocation",)),
+    Scenario("relocation-zoned", "relocation.sh",
+             (Namespace(size_mib=256, properties={**_LARGE_COPIES, **_LARGE_ZONES}),),
+             variables={"ZONE": 1024}, programs=("relocation",)),
     Scenario("conformance", "conformance.sh",
              (Namespace(4096, 2, _COPY), Namespace(512, 2, _COPY),
               Namespace(4096, 2, {**_COPY, **_SMALL_ZONES})),

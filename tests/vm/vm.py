@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """Runs Gleaner in virtual machines, against Linux's NVMe driver and QEMU's NVMe controllers.
 
-    vm.py [--list] [--console] [--jobs N] [--timeout SECONDS] [--program PATH]... [SCENARIO...]
+    vm.py [--list] [--console] [--jobs N] [--timeout SECONDS] [--program PATH]...
+          [--set NAME=VALUE]... [--output FOLDER] [SCENARIO...]
 
 Each scenario (scenarios.py) is one boot. The guest (guest/init.sh) writes its results to a serial
 port, a line each: `ok NAME`, `fail NAME` with its log in lines that begin with `# `, `skip NAME:
-REASON`, and at last `done CASES`. Exits with 1 unless every case passed or was skipped.
+REASON`, and at last `done CASES`. What it writes to another port is kept as FOLDER/SCENARIO.json.
+Exits with 1 unless every case passed or was skipped.
 """
 
 import argparse
 import concurrent.futures
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -74,11 +77,11 @@ def drive_arguments(number, namespace, path):
             "-device", ",".join([device, *(f"{k}={v}" for k, v in properties.items())])]
 
 
-def qemu_arguments(scenario, kernel, initramfs, folder):
+def qemu_arguments(scenario, kernel, initramfs, folder, variables):
     """The whole command line; drives and logs are files in `folder`."""
     command_line = ["console=ttyS0", "loglevel=5", "panic=-1", "rdinit=/init.sh",
                     f"nvme_core.io_timeout={IO_TIMEOUT_SECONDS}",
-                    *(f"{k}={v}" for k, v in scenario.environment().items())]
+                    *(f"{k}={v}" for k, v in {**scenario.environment(), **variables}.items())]
     arguments = [
         # For a single processor QEMU 7.2 leaves memory barriers out, though the emulated drive is
         # another thread: it would miss, now and then, that the driver has queued more.
@@ -86,6 +89,7 @@ def qemu_arguments(scenario, kernel, initramfs, folder):
         "-m", str(MEMORY_MIB), "-display", "none", "-nodefaults", "-no-reboot", "-kernel", kernel, "-initrd", initramfs,
         "-append", " ".join(command_line),
         "-serial", f"file:{folder}/console", "-serial", f"file:{folder}/results",
+        "-serial", f"file:{folder}/output",
         # A subsystem, so that a namespace can be detached.
         "-device", "nvme-subsys,id=subsystem,nqn=gleaner",
         "-device", ",".join(["nvme,id=nvme0,serial=gleaner,subsys=subsystem",
@@ -119,7 +123,8 @@ def boot(scenario, kernel, initramfs, folder, options):
             file.truncate(namespace.size_mib << 20)
     trouble = ""
     try:
-        ran = subprocess.run(qemu_arguments(scenario, kernel.bzimage, initramfs, folder),
+        ran = subprocess.run(qemu_arguments(scenario, kernel.bzimage, initramfs, folder,
+                                            dict(v.split("=", 1) for v in options.set)),
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, text=True, timeout=options.timeout,
                              check=False)
@@ -150,6 +155,8 @@ def run_scenario(scenario, kernel, ours, options):
         programs = SYSTEM_PROGRAMS + [ours[name] for name in scenario.programs]
         image.write_initramfs(initramfs, kernel, scenario.modules, programs, scripts)
         results, console = boot(scenario, kernel, initramfs, folder, options)
+        if options.output and os.path.getsize(f"{folder}/output"):
+            shutil.copy(f"{folder}/output", f"{options.output}/{scenario.name}.json")
     if not options.console:
         console = "\n".join(console.splitlines()[-TAIL_LINES:]) if results.failed else ""
     return Outcome(scenario, results, time.monotonic() - start, console)
@@ -194,6 +201,9 @@ def main():
     parser.add_argument("--timeout", type=int, default=240, help="seconds that a guest may take")
     parser.add_argument("--program", action="append", default=[],
                         help="one of ours that scenarios name; may be repeated")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                        help="a variable of the guest's scripts; may be repeated")
+    parser.add_argument("--output", metavar="FOLDER", help="where to put what guests measure")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO")
     options = parser.parse_args()
     chosen = choose(options.scenarios)

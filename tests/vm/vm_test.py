@@ -50,7 +50,7 @@ class ArgumentsTest(unittest.TestCase):
     def test_machine(self):
         scenario = scenarios.Scenario("a", "block.sh", (scenarios.Namespace(512),),
                                       {"mdts": 3}, {"NATIVE": "no"}, backend="file")
-        arguments = vm.qemu_arguments(scenario, "/k", "/i", "/f")
+        arguments = vm.qemu_arguments(scenario, "/k", "/i", "/f", {})
         pairs = list(zip(arguments, arguments[1:]))
         self.assertIn(("-device", "nvme,id=nvme0,serial=gleaner,subsys=subsystem,mdts=3"), pairs)
         self.assertIn(("-serial", "file:/f/results"), pairs)

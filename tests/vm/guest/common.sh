@@ -19,9 +19,9 @@ check() {
   echo "== $name"
   # One that hangs becomes one that fails, and shows where.
   (
-    sleep 100
+    sleep "${LIMIT:-100}"
     echo "$name takes too long"
-    killall -9 gleaner
+    killall -9 gleaner relocation
   ) &
   watchdog=$!
   (
