@@ -27,6 +27,7 @@ class Scenario:
     programs: tuple = ("gleaner",)  # of ours, in the guest's /bin
     backend: str = "nvme"  # the first word of the SPEC
     node: str = "/dev/nvme0n1"
+    by_name_only: bool = False  # takes figures, and tests nothing
 
     def environment(self):
         """What the script finds in its environment."""
@@ -70,6 +71,8 @@ SCENARIOS = [
     Scenario("relocation-zoned", "relocation.sh",
              (Namespace(size_mib=256, properties={**_LARGE_COPIES, **_LARGE_ZONES}),),
              variables={"ZONE": 1024}, programs=("relocation",)),
+    Scenario("fio", "fio.sh", (Namespace(size_mib=256),), programs=("relocation", "fio"),
+             by_name_only=True),
     Scenario("conformance", "conformance.sh",
              (Namespace(4096, 2, _COPY), Namespace(512, 2, _COPY),
               Namespace(4096, 2, {**_COPY, **_SMALL_ZONES})),

@@ -6,7 +6,7 @@
 
 Each scenario (scenarios.py) is one boot. The guest (guest/init.sh) writes its results to a serial
 port, a line each: `ok NAME`, `fail NAME` with its log in lines that begin with `# `, `skip NAME:
-REASON`, and at last `done CASES`. What it writes to another port is kept as FOLDER/SCENARIO.json.
+REASON`, and at last `done CASES`. What it writes to another port is kept as FOLDER/SCENARIO.
 Exits with 1 unless every case passed or was skipped.
 """
 
@@ -156,7 +156,7 @@ def run_scenario(scenario, kernel, ours, options):
         image.write_initramfs(initramfs, kernel, scenario.modules, programs, scripts)
         results, console = boot(scenario, kernel, initramfs, folder, options)
         if options.output and os.path.getsize(f"{folder}/output"):
-            shutil.copy(f"{folder}/output", f"{options.output}/{scenario.name}.json")
+            shutil.copy(f"{folder}/output", f"{options.output}/{scenario.name}")
     if not options.console:
         console = "\n".join(console.splitlines()[-TAIL_LINES:]) if results.failed else ""
     return Outcome(scenario, results, time.monotonic() - start, console)
@@ -190,7 +190,9 @@ def choose(names):
     for name in names:
         if name not in known:
             sys.exit(f"vm.py: no scenario '{name}'; there are {', '.join(known)}")
-    return [known[name] for name in names] if names else SCENARIOS
+    if names:
+        return [known[name] for name in names]
+    return [scenario for scenario in SCENARIOS if not scenario.by_name_only]
 
 
 def main():
