@@ -30,4 +30,7 @@ struct NvmeIdentity {
 absl::StatusOr<uint32_t> NvmeNamespaceId(int fd, const std::string& path);
 absl::StatusOr<NvmeIdentity> IdentifyNvme(int fd, const std::string& path);
 
+// Asks the controller to take copy descriptor format 2h, until it is reset. Whether it does.
+bool EnableNvmeCopyAcross(int fd);
+
 }  // namespace gleaner
