@@ -9,9 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/random.h"
 #include "device/aligned_buffer.h"
 #include "device/blocking_io.h"
 #include "device/copy_engine.h"
+#include "device/device_factory.h"
 #include "device/mem_device.h"
 #include "tests/device/copy_testing.h"
 #include "tests/device/scripted_device.h"
@@ -367,6 +369,47 @@ TEST(CompositeCopyTest, NativeModeRefusesWhatCrossesBeforeAnythingIsSubmitted) {
   EXPECT_EQ(device->counters().copies, 0u);
   job.runs.pop_back();
   EXPECT_THAT(RunJob(*engine, job).status, IsOk());
+}
+
+// A member that fails, and failures in front of all. Some cannot be recovered from; what is said
+// to have arrived has, all the same.
+TEST(CompositeCopyTest, FailedCopiesAreRecovered) {
+  for (const char* spec :
+       {"stripe:32K;(faulty:seed=3,partial=0.2,fail=0.1,copies_only=1;mem:size=4M);mem:"
+        "size=4M,max_copy_ranges=5",
+        "faulty:seed=4,partial=0.2,fail=0.1,copies_only=1,real_copy_ranges=2;stripe:32K;mem:"
+        "size=4M;mem:size=4M"}) {
+    SCOPED_TRACE(spec);
+    const uint64_t seed = 11;
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    ASSERT_OK_AND_ASSIGN(const auto device, OpenDevice(spec));
+    FillDevice(*device, Blocks(0, 512), 7);
+    const std::string data = Contents(*device, 0, 512);
+    const auto engine = Engine(*device, CopyMode::kAuto);
+    int arrived = 0;
+    for (uint64_t at = 1024; at < 1950;) {
+      CopyJob job;
+      std::string expected;
+      const uint64_t start = at;
+      for (int i = 0; i < 6; ++i) {
+        const uint64_t from = random.Below(500);
+        const uint64_t blocks = 1 + random.Below(12);
+        job.runs.push_back({device.get(), Blocks(from, blocks), DeviceBlock(at)});
+        expected.append(data, from * 4096, blocks * 4096);
+        at += blocks;
+      }
+      const CopyResult result = RunJob(*engine, job);
+      if (!result.status.ok()) continue;
+      ++arrived;
+      for (size_t i = 0; i < job.runs.size(); ++i)
+        EXPECT_EQ(Copied(result.runs[i]), job.runs[i].from.count.value());
+      EXPECT_TRUE(Contents(*device, start, at - start) == expected);
+    }
+    EXPECT_GT(arrived, 5);
+    EXPECT_GT(engine->counters().failed_commands, 0u);
+    EXPECT_GT(engine->counters().native_blocks, DeviceBlockCount(0));
+  }
 }
 
 TEST(CompositeCopyTest, ACommandGathersFromManyChunksOfItsMember) {
