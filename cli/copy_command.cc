@@ -128,9 +128,9 @@ absl::Status CheckNames(const CopyFlags& flags) {
       std::error_code ignored;
       if (!std::filesystem::equivalent(a, b, ignored)) continue;
       const bool whole = from.size() == 1 && to.size() == 1;
-      return UsageError("--from", absl::StrCat(whole ? flags.from : a, " and ",
-                                               whole ? flags.to : b,
-                                               " are one file; say the same for both"));
+      return UsageError(
+          "--from", absl::StrCat(whole ? flags.from : a, " and ", whole ? flags.to : b,
+                                 " are one file; say the same for both"));
     }
   }
   return absl::OkStatus();

@@ -36,8 +36,7 @@ AddressMap::Place AddressMap::PlaceOf(DeviceBlock block) const {
   }
   const auto next = std::upper_bound(starts_.begin(), starts_.end(), block);
   const DeviceBlock start = *(next - 1);
-  const DeviceBlock end =
-      next == starts_.end() ? DeviceBlock(capacity_.value()) : *next;
+  const DeviceBlock end = next == starts_.end() ? DeviceBlock(capacity_.value()) : *next;
   return {.member = static_cast<size_t>(next - starts_.begin() - 1),
           .block = DeviceBlock((block - start).value()),
           .window = {start, end - start}};

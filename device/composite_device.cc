@@ -45,10 +45,9 @@ absl::Status CheckMembers(absl::string_view what, const Members& members) {
   for (size_t i = 1; i < members.size(); ++i) {
     const Geometry& g = members[i]->geometry();
     if (g.block_bytes != first.block_bytes) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(what, ": ", MemberName(members, i), " has blocks of ",
-                       g.block_bytes, " bytes, ", MemberName(members, 0), " of ",
-                       first.block_bytes));
+      return absl::InvalidArgumentError(absl::StrCat(
+          what, ": ", MemberName(members, i), " has blocks of ", g.block_bytes,
+          " bytes, ", MemberName(members, 0), " of ", first.block_bytes));
     }
     if (g.zone_size != first.zone_size || g.zone_capacity != first.zone_capacity) {
       return absl::InvalidArgumentError(
@@ -204,10 +203,9 @@ class CompositeQueue : public IoQueue {
     if (slot.result.status.ok()) {  // of several failures the first is told
       slot.result = result;
       if (!result.status.ok()) {
-        slot.result.status =
-            absl::Status(result.status.code(),
-                         absl::StrCat(device().name(), ", member ", member + 1, ": ",
-                                      result.status.message()));
+        slot.result.status = absl::Status(
+            result.status.code(), absl::StrCat(device().name(), ", member ", member + 1,
+                                               ": ", result.status.message()));
       } else if (piece(id).type == OpType::kAppend) {
         slot.result.written_at = map_.BlockOf(member, result.written_at);
       }
@@ -260,8 +258,8 @@ absl::StatusOr<std::unique_ptr<Device>> MakeStripeDevice(Members members,
   GLEANER_RETURN_IF_ERROR(CheckMembers("stripe", members));
   Geometry geometry = GeometryOf(members);
   if (geometry.zoned()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "stripe: ", MemberName(members, 0), " is zoned; concat takes zones"));
+    return absl::InvalidArgumentError(absl::StrCat("stripe: ", MemberName(members, 0),
+                                                   " is zoned; concat takes zones"));
   }
   if (chunk_bytes == 0 || chunk_bytes % geometry.block_bytes != 0) {
     return absl::InvalidArgumentError(
@@ -274,17 +272,16 @@ absl::StatusOr<std::unique_ptr<Device>> MakeStripeDevice(Members members,
   for (size_t i = 0; i < members.size(); ++i) {
     const uint64_t fit = members[i]->geometry().capacity.value() / chunk.value();
     if (fit == 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("stripe: ", MemberName(members, i), " has no room for a chunk of ",
-                       chunk_bytes, " bytes"));
+      return absl::InvalidArgumentError(absl::StrCat("stripe: ", MemberName(members, i),
+                                                     " has no room for a chunk of ",
+                                                     chunk_bytes, " bytes"));
     }
     chunks = std::min(chunks, fit);
   }
   AddressMap map = AddressMap::Stripe(chunk, members.size(), chunks);
   geometry.capacity = map.capacity();
   geometry.atomic_write = AtomicWithin(geometry.atomic_write, chunk.value());
-  std::string name =
-      NameOf(absl::StrCat("stripe:", ChunkText(chunk_bytes)), members);
+  std::string name = NameOf(absl::StrCat("stripe:", ChunkText(chunk_bytes)), members);
   return std::make_unique<CompositeDevice>(std::move(name), geometry, std::move(map),
                                            std::move(members));
 }

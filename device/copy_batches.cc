@@ -71,8 +71,7 @@ void CopyBatches::Emit(const CopyCommand& c) {
 }
 
 void CopyBatches::FinishCommand() {
-  if (compiler_.has_value())
-    compiler_->Finish([this](const CopyCommand& c) { Emit(c); });
+  if (compiler_.has_value()) compiler_->Finish([this](const CopyCommand& c) { Emit(c); });
 }
 
 void CopyBatches::CompileFrom(Device* source) {

@@ -103,7 +103,8 @@ class CopyEngine::Impl {
     Device* device;
     std::unique_ptr<IoQueue> queue;  // null: the target's
     int reads_in_flight = 0;
-    bool out_of_reach = false;  // it turned out that the target's Copy cannot read from it
+    bool out_of_reach =
+        false;  // it turned out that the target's Copy cannot read from it
   };
 
   // The spell of a trial that is going on.

@@ -157,8 +157,8 @@ absl::Status CopyEngine::Impl::Submit(Unit* unit) {
   const CopyOptions& options = unit->job->job.options;
   const auto done = [this, unit](const OpResult& result) { EndTransfer(unit, result); };
   if (unit->path == CopyPath::kNative) {
-    return queue_->CopyFrom(*unit->source, unit->sources,
-                            unit->target.start + unit->done, options, done);
+    return queue_->CopyFrom(*unit->source, unit->sources, unit->target.start + unit->done,
+                            options, done);
   }
   return queue_->Write(unit->chunk.target(), BufferOf(*unit), {.hint = options.hint},
                        done);

@@ -79,9 +79,9 @@ absl::Status CheckPath(const CopyRun& run, const Device& target, NativeReach& re
           absl::StrCat(target.name(), " cannot copy natively"));
     }
     if (run.source != &target) {
-      return absl::UnimplementedError(absl::StrCat("no native copy from ",
-                                                   run.source->name(),
-                                                   " to another device, ", target.name()));
+      return absl::UnimplementedError(
+          absl::StrCat("no native copy from ", run.source->name(), " to another device, ",
+                       target.name()));
     }
     return absl::UnimplementedError(absl::StrCat(
         "no native copy of block ", (run.from.start + at).value(), " to block ",

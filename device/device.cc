@@ -81,8 +81,8 @@ CopyLimits Device::copy_limits_from(const Device& source) const {
                         source.geometry().block_bytes == geometry_.block_bytes &&
                         DoCopiesFrom(source);
   // A range is limited by where it is read, a command by where it writes.
-  return Lowered(
-      limits, {.max_range_blocks = source.hardware_copy_limits().max_range_blocks});
+  return Lowered(limits,
+                 {.max_range_blocks = source.hardware_copy_limits().max_range_blocks});
 }
 
 CopyWindow Device::DoCopyWindow(DeviceBlock block) const {

@@ -219,8 +219,10 @@ constexpr DeviceBackend kBackends[] = {
      "[,real_range_blocks=N];SPEC: another device, failing as told; for tests",
      nullptr, kFaultyKeys, true, OpenFaulty},
     {"stripe",
-     "stripe:CHUNK;SPEC;SPEC...: several devices as one, dealt chunks of that many bytes in "
-     "turn; a SPEC with a \";\" of its own stands in parentheses, stripe:1M;(faulty:;SPEC);"
+     "stripe:CHUNK;SPEC;SPEC...: several devices as one, dealt chunks of that many bytes "
+     "in "
+     "turn; a SPEC with a \";\" of its own stands in parentheses, "
+     "stripe:1M;(faulty:;SPEC);"
      "SPEC",
      "CHUNK",
      {},
@@ -228,7 +230,8 @@ constexpr DeviceBackend kBackends[] = {
      OpenStripe,
      true},
     {"concat",
-     "concat:SPEC;SPEC...: several devices as one, each after the one before; zoned ones, too",
+     "concat:SPEC;SPEC...: several devices as one, each after the one before; zoned "
+     "ones, too",
      nullptr,
      {},
      true,

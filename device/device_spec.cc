@@ -88,8 +88,8 @@ absl::StatusOr<absl::string_view> TakeSpec(const DeviceBackend& backend,
     if (list[end] == ')' && --open == 0) break;
   }
   if (end == list.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(backend.name, ": no \")\" matches the first \"(\" of \"", list, "\""));
+    return absl::InvalidArgumentError(absl::StrCat(
+        backend.name, ": no \")\" matches the first \"(\" of \"", list, "\""));
   }
   const absl::string_view spec = list.substr(1, end - 1);
   list.remove_prefix(end + 1);
@@ -101,18 +101,18 @@ absl::StatusOr<absl::string_view> TakeSpec(const DeviceBackend& backend,
 absl::StatusOr<DeviceSpec> Parse(absl::string_view text, int nesting);
 
 // Takes what stands behind the device off the end of `rest`.
-absl::Status TakeInner(const DeviceBackend& backend, int nesting,
-                       absl::string_view& rest, DeviceSpec& spec) {
+absl::Status TakeInner(const DeviceBackend& backend, int nesting, absl::string_view& rest,
+                       DeviceSpec& spec) {
   absl::string_view list = rest;
   if (backend.argument == nullptr && backend.keys.empty()) {
     rest = "";
   } else {
     const size_t semicolon = rest.find(';');
     if (semicolon == absl::string_view::npos) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          backend.name, ": the device behind it is missing",
-          nesting > 1 ? " (as one of several it stands in parentheses)" : "", ", as in ",
-          backend.synopsis));
+      return absl::InvalidArgumentError(
+          absl::StrCat(backend.name, ": the device behind it is missing",
+                       nesting > 1 ? " (as one of several it stands in parentheses)" : "",
+                       ", as in ", backend.synopsis));
     }
     list = rest.substr(semicolon + 1);
     rest = rest.substr(0, semicolon);

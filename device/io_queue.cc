@@ -22,9 +22,8 @@ absl::Status CheckRangeOf(const Device& device, DeviceRange range) {
   }
   const DeviceBlockCount capacity = device.geometry().capacity;
   if (!InBounds(range, capacity)) {
-    return absl::OutOfRangeError(absl::StrCat(device.name(), ": ", Name(range),
-                                              " are past the end, block ",
-                                              capacity.value()));
+    return absl::OutOfRangeError(absl::StrCat(
+        device.name(), ": ", Name(range), " are past the end, block ", capacity.value()));
   }
   return absl::OkStatus();
 }
@@ -87,10 +86,9 @@ absl::Status IoQueue::CheckCopy(const Device& from, absl::Span<const DeviceRange
                                 DeviceBlock target) const {
   const CopyLimits limits = device_.copy_limits_from(from);
   if (!limits.can_copy()) {
-    return absl::UnimplementedError(
-        absl::StrCat(device_.name(), " cannot copy",
-                     &from == &device_ ? "" : " natively from ",
-                     &from == &device_ ? "" : from.name()));
+    return absl::UnimplementedError(absl::StrCat(
+        device_.name(), " cannot copy", &from == &device_ ? "" : " natively from ",
+        &from == &device_ ? "" : from.name()));
   }
   DeviceBlockCount total;
   for (const DeviceRange& source : sources) {
@@ -138,10 +136,9 @@ absl::Status IoQueue::CheckCopyWindows(const Device& from,
                        " of a copy overlap its target, ", Name(written)));
     }
     if (window.domain != target.domain) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(device_.name(), ": source ", Name(source),
-                       " of a copy lie on another member than its target, ",
-                       Name(written)));
+      return absl::InvalidArgumentError(absl::StrCat(
+          device_.name(), ": source ", Name(source),
+          " of a copy lie on another member than its target, ", Name(written)));
     }
   }
   return absl::OkStatus();

@@ -22,8 +22,8 @@ TEST(AddressMapTest, AStripeDealsChunksInTurn) {
 }
 
 TEST(AddressMapTest, AConcatenationPutsOneAfterTheOther) {
-  const AddressMap map = AddressMap::Concat(
-      {DeviceBlockCount(5), DeviceBlockCount(1), DeviceBlockCount(7)});
+  const AddressMap map =
+      AddressMap::Concat({DeviceBlockCount(5), DeviceBlockCount(1), DeviceBlockCount(7)});
   EXPECT_EQ(map.capacity(), DeviceBlockCount(13));
   EXPECT_EQ(map.PlaceOf(DeviceBlock(4)).member, 0u);
   EXPECT_EQ(map.PlaceOf(DeviceBlock(5)).member, 1u);

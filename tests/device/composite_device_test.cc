@@ -56,21 +56,22 @@ TEST(CompositeDeviceTest, RefusesMembersThatDoNotFit) {
     if (i == 1) o.block_bytes = 512;
   };
   EXPECT_THAT(MakeStripeDevice(Two(unlike_blocks), 8192),
-              StatusIs(kInvalid, "stripe: member 2 (right) has blocks of 512 bytes, "
-                                 "member 1 (left) of 4096"));
+              StatusIs(kInvalid,
+                       "stripe: member 2 (right) has blocks of 512 bytes, "
+                       "member 1 (left) of 4096"));
   EXPECT_THAT(MakeConcatDevice(Two(unlike_blocks)), StatusIs(kInvalid, HasSubstr("512")));
   Members one = Two();
   one.pop_back();
   EXPECT_THAT(MakeConcatDevice(std::move(one)),
               StatusIs(kInvalid, "concat: two members or more, not 1"));
-  EXPECT_THAT(
-      MakeStripeDevice(Two([](MemDeviceOptions& o, int) { MakeZoned(o); }), 8192),
-      StatusIs(kInvalid, "stripe: member 1 (left) is zoned; concat takes zones"));
+  EXPECT_THAT(MakeStripeDevice(Two([](MemDeviceOptions& o, int) { MakeZoned(o); }), 8192),
+              StatusIs(kInvalid, "stripe: member 1 (left) is zoned; concat takes zones"));
   EXPECT_THAT(MakeConcatDevice(Two([](MemDeviceOptions& o, int i) {
                 if (i == 1) MakeZoned(o);
               })),
-              StatusIs(kInvalid, "concat: member 2 (right) has zones of 16 blocks with a "
-                                 "capacity of 12, member 1 (left) no zones"));
+              StatusIs(kInvalid,
+                       "concat: member 2 (right) has zones of 16 blocks with a "
+                       "capacity of 12, member 1 (left) no zones"));
   EXPECT_THAT(MakeConcatDevice(Two([](MemDeviceOptions& o, int i) {
                 MakeZoned(o);
                 if (i == 1) o.zone_capacity = DeviceBlockCount(13);
@@ -80,11 +81,13 @@ TEST(CompositeDeviceTest, RefusesMembersThatDoNotFit) {
 
 TEST(CompositeDeviceTest, RefusesChunksThatDoNotFit) {
   EXPECT_THAT(MakeStripeDevice(Two(), 6000),
-              StatusIs(kInvalid, "stripe: a chunk of 6000 bytes is not a multiple of the "
-                                 "members' block, 4096 bytes"));
+              StatusIs(kInvalid,
+                       "stripe: a chunk of 6000 bytes is not a multiple of the "
+                       "members' block, 4096 bytes"));
   EXPECT_THAT(MakeStripeDevice(Two(), 65 * 4096),
-              StatusIs(kInvalid, "stripe: member 1 (left) has no room for a chunk of "
-                                 "266240 bytes"));
+              StatusIs(kInvalid,
+                       "stripe: member 1 (left) has no room for a chunk of "
+                       "266240 bytes"));
   EXPECT_THAT(MakeStripeDevice(Two(), 64 * 4096), IsOk());
 }
 
@@ -194,24 +197,24 @@ TEST(CompositeDeviceTest, CopiesStayWithinChunksAndMembers) {
   ASSERT_OK_AND_ASSIGN(const auto queue, device->OpenQueue(4));
   const auto copy = [&](std::vector<DeviceRange> sources, uint64_t target) {
     OpResult result;
-    const absl::Status accepted =
-        queue->Copy(sources, DeviceBlock(target), {},
-                    [&result](const OpResult& r) { result = r; });
+    const absl::Status accepted = queue->Copy(
+        sources, DeviceBlock(target), {}, [&result](const OpResult& r) { result = r; });
     if (!accepted.ok()) return accepted;
     EXPECT_THAT(queue->Wait(), IsOk());
     return result.status;
   };
   // Gathered from three chunks of the second member.
-  const std::string expected = Contents(*device, 20, 2) + Contents(*device, 7, 1) +
-                               Contents(*device, 28, 1);
+  const std::string expected =
+      Contents(*device, 20, 2) + Contents(*device, 7, 1) + Contents(*device, 28, 1);
   EXPECT_THAT(copy({Blocks(20, 2), Blocks(7, 1), Blocks(28, 1)}, 44), IsOk());
   EXPECT_TRUE(Contents(*device, 44, 4) == expected);
   EXPECT_THAT(copy({Blocks(3, 2)}, 44),
               StatusIs(kInvalid, HasSubstr("source blocks 3+2 of a copy cross the end of "
                                            "a chunk or member, block 4")));
-  EXPECT_THAT(copy({Blocks(20, 2)}, 47),
-              StatusIs(kInvalid, HasSubstr("target blocks 47+2 of a copy cross the end of "
-                                           "a chunk or member, block 48")));
+  EXPECT_THAT(
+      copy({Blocks(20, 2)}, 47),
+      StatusIs(kInvalid, HasSubstr("target blocks 47+2 of a copy cross the end of "
+                                   "a chunk or member, block 48")));
   EXPECT_THAT(copy({Blocks(20, 2), Blocks(0, 1)}, 44),
               StatusIs(kInvalid, HasSubstr("source blocks 0+1 of a copy lie on another "
                                            "member than its target, blocks 44+3")));
@@ -329,9 +332,8 @@ TEST(CompositeDeviceTest, AFailedCopySaysHowFarItWent) {
                           [&result](const OpResult& r) { result = r; }),
               IsOk());
   ASSERT_THAT(queue->Wait(), IsOk());
-  EXPECT_THAT(result.status,
-              StatusIs(absl::StatusCode::kDataLoss,
-                       HasSubstr("member 3: scripted: unreadable")));
+  EXPECT_THAT(result.status, StatusIs(absl::StatusCode::kDataLoss,
+                                      HasSubstr("member 3: scripted: unreadable")));
   EXPECT_EQ(result.ranges_copied, 1u);
   EXPECT_EQ(result.nvme.code, 0x81);
 }
@@ -377,7 +379,8 @@ TEST(CompositeCopyTest, FailedCopiesAreRecovered) {
   for (const char* spec :
        {"stripe:32K;(faulty:seed=3,partial=0.2,fail=0.1,copies_only=1;mem:size=4M);mem:"
         "size=4M,max_copy_ranges=5",
-        "faulty:seed=4,partial=0.2,fail=0.1,copies_only=1,real_copy_ranges=2;stripe:32K;mem:"
+        "faulty:seed=4,partial=0.2,fail=0.1,copies_only=1,real_copy_ranges=2;stripe:32K;"
+        "mem:"
         "size=4M;mem:size=4M"}) {
     SCOPED_TRACE(spec);
     const uint64_t seed = 11;

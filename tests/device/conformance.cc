@@ -95,9 +95,7 @@ DeviceOr StripeOfSmallChunks(Access access) {
 
 DeviceOr Concat(Access access) { return MakeConcatDevice(MemMembers(access, false)); }
 
-DeviceOr ConcatZoned(Access access) {
-  return MakeConcatDevice(MemMembers(access, true));
-}
+DeviceOr ConcatZoned(Access access) { return MakeConcatDevice(MemMembers(access, true)); }
 
 DeviceOr ConcatOfStripes(Access access) {
   std::vector<std::unique_ptr<Device>> stripes;

@@ -124,17 +124,16 @@ class RandomJobs {
     if (job.runs.empty()) return;
     ++started_;
     const std::vector<CopyRun> copy = job.runs;
-    ASSERT_THAT(engine_->Start(std::move(job),
-                               [this, copy](const CopyResult& result) {
-                                 ++completed_;
-                                 EXPECT_THAT(result.status, IsOk());
-                                 for (size_t i = 0; i < copy.size(); ++i) {
-                                   EXPECT_EQ(Copied(result.runs[i]),
-                                             copy[i].from.count.value());
-                                   EXPECT_LE(result.runs[i].native.value(),
-                                             NativeBlocks(copy[i]));
-                                 }
-                               }),
+    ASSERT_THAT(engine_->Start(
+                    std::move(job),
+                    [this, copy](const CopyResult& result) {
+                      ++completed_;
+                      EXPECT_THAT(result.status, IsOk());
+                      for (size_t i = 0; i < copy.size(); ++i) {
+                        EXPECT_EQ(Copied(result.runs[i]), copy[i].from.count.value());
+                        EXPECT_LE(result.runs[i].native.value(), NativeBlocks(copy[i]));
+                      }
+                    }),
                 IsOk());
   }
 

@@ -92,14 +92,14 @@ TEST(ParseSpecTest, MembersWithASemicolonStandInParentheses) {
       const DeviceSpec spec,
       ParseSpec("stripe:64K;(faulty:seed=1;mem:size=1M);mem:size=1M;(file:/a(b);c)"));
   EXPECT_EQ(spec.argument, "64K");
-  EXPECT_THAT(spec.inner, ElementsAre("faulty:seed=1;mem:size=1M", "mem:size=1M",
-                                      "file:/a(b);c"));
+  EXPECT_THAT(spec.inner,
+              ElementsAre("faulty:seed=1;mem:size=1M", "mem:size=1M", "file:/a(b);c"));
   ASSERT_OK_AND_ASSIGN(
       const DeviceSpec nested,
       ParseSpec("concat:(stripe:4K;mem:size=1M;(faulty:;mem:size=1M));file:/a)b("));
   EXPECT_EQ(nested.argument, "");
-  EXPECT_THAT(nested.inner, ElementsAre("stripe:4K;mem:size=1M;(faulty:;mem:size=1M)",
-                                        "file:/a)b("));
+  EXPECT_THAT(nested.inner,
+              ElementsAre("stripe:4K;mem:size=1M;(faulty:;mem:size=1M)", "file:/a)b("));
   // Behind faulty stands one SPEC, which needs none.
   ASSERT_OK_AND_ASSIGN(const DeviceSpec faulty,
                        ParseSpec("faulty:;(concat:mem:size=1M;mem:size=1M)"));
@@ -120,10 +120,12 @@ TEST(ParseSpecTest, RefusesMembersThatCannotBe) {
   refuses("concat:mem:size=1M", "concat: two members or more, not one");
   refuses("concat:", "concat: member 1: ");
   refuses("stripe:64K;mem:size=1M;", "stripe: member 2: ");
-  refuses("stripe:64K;mem:size=1M;men:size=1M", "stripe: member 2: unknown device \"men\"");
-  refuses("stripe:64K;faulty:seed=1;mem:size=1M",
-          "stripe: member 1: faulty: the device behind it is missing (as one of several it "
-          "stands in parentheses)");
+  refuses("stripe:64K;mem:size=1M;men:size=1M",
+          "stripe: member 2: unknown device \"men\"");
+  refuses(
+      "stripe:64K;faulty:seed=1;mem:size=1M",
+      "stripe: member 1: faulty: the device behind it is missing (as one of several it "
+      "stands in parentheses)");
   refuses("stripe:64K;(mem:size=1M;mem:size=1M",
           "stripe: no \")\" matches the first \"(\" of \"(mem:size=1M;mem:size=1M\"");
   refuses("stripe:64K;(mem:size=1M)x;mem:size=1M",
@@ -281,9 +283,9 @@ TEST_F(OpenFileTest, ForeignDataIsOverwrittenOnlyByForce) {
 TEST_F(OpenFileTest, ForeignDataOnOneMemberIsOverwrittenOnlyByForce) {
   MakeFile("somebody's database");
   const std::string spec = absl::StrCat("stripe:64K;mem:size=1M;", Spec());
-  EXPECT_THAT(OpenDevice(spec),
-              StatusIs(absl::StatusCode::kFailedPrecondition,
-                       AllOf(HasSubstr("stripe: member 2: file:"), HasSubstr("--force"))));
+  EXPECT_THAT(OpenDevice(spec), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                         AllOf(HasSubstr("stripe: member 2: file:"),
+                                               HasSubstr("--force"))));
   OpenOptions options;
   options.access = Access::kReadOnly;
   {

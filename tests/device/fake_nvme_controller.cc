@@ -295,8 +295,8 @@ uint16_t FakeNvmeController::CheckSource(uint32_t nsid, uint64_t lba,
 uint16_t FakeNvmeController::Copy(Command& c) {
   const uint32_t ranges = (c.cdw12 & 0xff) + 1;
   const uint32_t format = c.cdw12 >> 8 & 0xf;
-  const bool across = format == 2 && (options_.ocfs >> 2 & 1) != 0 &&
-                      (host_behavior_[4] >> 2 & 1) != 0;
+  const bool across =
+      format == 2 && (options_.ocfs >> 2 & 1) != 0 && (host_behavior_[4] >> 2 & 1) != 0;
   if ((format != 0 && !across) || c.data_len != 32 * ranges) return kInvalidField;
   if (uint16_t status = CheckDirective(c); status != kOk) return status;
   if (ranges > options_.msrc_0 + 1u) return kSizeLimit;

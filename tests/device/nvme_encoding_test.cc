@@ -64,9 +64,8 @@ TEST(NvmeEncodingTest, PlacementHintsStandInTheUpperHalves) {
 
 TEST(NvmeEncodingTest, CopyFromAnotherNamespaceListsItsRangesInFormat2) {
   std::vector<char> list;
-  const NvmeNamespace other = {.nsid = 0x01020304,
-                               .block_bytes = 512,
-                               .first_block = DeviceBlock(0x100)};
+  const NvmeNamespace other = {
+      .nsid = 0x01020304, .block_bytes = 512, .first_block = DeviceBlock(0x100)};
   const NvmeCommand copy =
       EncodeCopyFrom(kSpace, other, {Blocks(0x1122334455667788, 1), Blocks(0x10, 0x1235)},
                      DeviceBlock(0x200000003), {}, list);
@@ -84,8 +83,8 @@ TEST(NvmeEncodingTest, CopyFromAnotherNamespaceListsItsRangesInFormat2) {
 
 TEST(NvmeEncodingTest, FormatsOfOtherNamespacesAreOfferedInOcfsAndEnabledByHostBehavior) {
   NvmePage page{};
-  page[521] = 1;     // ONCS: Copy
-  page[534] = 0x5;   // OCFS: 0h and 2h
+  page[521] = 1;    // ONCS: Copy
+  page[534] = 0x5;  // OCFS: 0h and 2h
   EXPECT_TRUE(DecodeController(page).copy_across);
   page[534] = 0xb;  // 0h, 1h and 3h, which is for larger protection information
   EXPECT_FALSE(DecodeController(page).copy_across);

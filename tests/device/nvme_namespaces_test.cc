@@ -36,9 +36,8 @@ class NvmeNamespacesTest : public ::testing::Test {
     target_fake_->controller().SetSibling(&source_fake_->controller());
     target_fake_->controller().SetHostBehavior(0, 1);
     {
-      ASSERT_OK_AND_ASSIGN(
-          const auto device,
-          OpenNvmeDevice(source_fake_->block_node(), source_fake_->options()));
+      ASSERT_OK_AND_ASSIGN(const auto device, OpenNvmeDevice(source_fake_->block_node(),
+                                                             source_fake_->options()));
       FillDevice(*device, Blocks(0, 32), 5);
     }
     source_fake_->controller().SetHostBehavior(4, 0);
@@ -98,8 +97,9 @@ TEST_F(NvmeNamespacesTest, RangesAreLimitedWhereTheyAreRead) {
   source.controller.mssrl = 2;
   source.controller.mcl = 3;
   Open(source, Namespace(2));
-  EXPECT_EQ(target_->copy_limits_from(*source_),
-            (CopyLimits{.max_copy_blocks = 16, .max_copy_ranges = 3, .max_range_blocks = 2}));
+  EXPECT_EQ(
+      target_->copy_limits_from(*source_),
+      (CopyLimits{.max_copy_blocks = 16, .max_copy_ranges = 3, .max_range_blocks = 2}));
   EXPECT_THAT(Copy(CopyMode::kNative, {Blocks(0, 9)}).status, IsOk());
   EXPECT_TRUE(Target(64, 9) == Source(0, 9));
   EXPECT_EQ(engine_->counters().failed_commands, 0u);
@@ -120,7 +120,8 @@ TEST_F(NvmeNamespacesTest, WhatTheControllerCannotDoIsRefusedOrEmulated) {
   other_blocks.controller.block_bytes = 512;
   FakeNvmeSetup without_format = Namespace(2);
   without_format.controller.ocfs = 1;
-  for (const auto& [source, target] : std::vector<std::pair<FakeNvmeSetup, FakeNvmeSetup>>{
+  for (const auto& [source, target] :
+       std::vector<std::pair<FakeNvmeSetup, FakeNvmeSetup>>{
            {other_controller, Namespace(2)},
            {other_blocks, Namespace(2)},
            {Namespace(1), without_format},
@@ -129,8 +130,9 @@ TEST_F(NvmeNamespacesTest, WhatTheControllerCannotDoIsRefusedOrEmulated) {
     target_.reset();
     Open(source, target);
     EXPECT_FALSE(target_->copy_limits_from(*source_).can_copy());
-    EXPECT_THAT(Copy(CopyMode::kNative, {Blocks(0, 1)}).status,
-                StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("no native copy from")));
+    EXPECT_THAT(
+        Copy(CopyMode::kNative, {Blocks(0, 1)}).status,
+        StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("no native copy from")));
     EXPECT_THAT(Copy(CopyMode::kAuto, {Blocks(0, 8)}).status, IsOk());
     EXPECT_EQ(Copies().size(), 0u);
   }

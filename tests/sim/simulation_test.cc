@@ -120,9 +120,10 @@ TEST(SimulationTest, SeveralMembersMakeTheModelsDecisions) {
     SimulationConfig config = SmallConfig();
     config.copy = copy;
     ASSERT_OK_AND_ASSIGN(const Traced model, RunTraced(config));
-    for (const char* spec : {"stripe:256K;mem:size=48M;mem:size=48M",  // a segment a chunk
-                             "stripe:20K;mem:size=32M;mem:size=32M;mem:size=32M",
-                             "concat:mem:size=31M;(stripe:1M;mem:size=32M;mem:size=32M)"}) {
+    for (const char* spec :
+         {"stripe:256K;mem:size=48M;mem:size=48M",  // a segment a chunk
+          "stripe:20K;mem:size=32M;mem:size=32M;mem:size=32M",
+          "concat:mem:size=31M;(stripe:1M;mem:size=32M;mem:size=32M)"}) {
       SCOPED_TRACE(spec);
       config.device = spec;
       ASSERT_OK_AND_ASSIGN(const Traced device, RunTraced(config));
@@ -166,8 +167,9 @@ TEST(SimulationTest, ZonedDeviceIsVerified) {
     config.segment_blocks.reset();
     config.placement = placement;
     config.copy = CopyMode::kAuto;
-    config.device = "concat:mem:size=30M,zone=1M,zone_capacity=768K,max_open=8;"
-                    "mem:size=90M,zone=1M,zone_capacity=768K,max_open=9";
+    config.device =
+        "concat:mem:size=30M,zone=1M,zone_capacity=768K,max_open=8;"
+        "mem:size=90M,zone=1M,zone_capacity=768K,max_open=9";
     ASSERT_OK_AND_ASSIGN(const SimulationResult result, RunSimulation(config, {}));
     EXPECT_GE(result.verified_blocks, 12'000u) << placement;
   }
