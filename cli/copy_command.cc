@@ -107,20 +107,33 @@ struct Outcome {
   double seconds = 0;
 };
 
+// The paths in a SPEC, of what stands behind others, too.
+absl::Status AddPaths(const std::string& text, std::vector<std::string>* paths) {
+  GLEANER_ASSIGN_OR_RETURN(const DeviceSpec spec, ParseSpec(text));
+  if (spec.inner.empty() && !spec.argument.empty()) paths->push_back(spec.argument);
+  for (const std::string& inner : spec.inner)
+    GLEANER_RETURN_IF_ERROR(AddPaths(inner, paths));
+  return absl::OkStatus();
+}
+
 // One file under two names would be two devices, whose overlap nobody sees.
 absl::Status CheckNames(const CopyFlags& flags) {
   if (flags.from == flags.to) return absl::OkStatus();
-  const auto from = ParseSpec(flags.from);
-  const auto to = ParseSpec(flags.to);
-  GLEANER_RETURN_IF_ERROR(UsageError("--from", from.status()));
-  GLEANER_RETURN_IF_ERROR(UsageError("--to", to.status()));
-  std::error_code ignored;
-  if (from->argument.empty() || to->argument.empty() ||
-      !std::filesystem::equivalent(from->argument, to->argument, ignored)) {
-    return absl::OkStatus();
+  std::vector<std::string> from;
+  std::vector<std::string> to;
+  GLEANER_RETURN_IF_ERROR(UsageError("--from", AddPaths(flags.from, &from)));
+  GLEANER_RETURN_IF_ERROR(UsageError("--to", AddPaths(flags.to, &to)));
+  for (const std::string& a : from) {
+    for (const std::string& b : to) {
+      std::error_code ignored;
+      if (!std::filesystem::equivalent(a, b, ignored)) continue;
+      const bool whole = from.size() == 1 && to.size() == 1;
+      return UsageError(
+          "--from", absl::StrCat(whole ? flags.from : a, " and ", whole ? flags.to : b,
+                                 " are one file; say the same for both"));
+    }
   }
-  return UsageError("--from", absl::StrCat(flags.from, " and ", flags.to,
-                                           " are one file; say the same for both"));
+  return absl::OkStatus();
 }
 
 absl::Status Copy(const CopyFlags& flags, Outcome* outcome) {

@@ -1,5 +1,5 @@
 // Cuts a copy job into batches, in order: a Copy command where the job may be copied
-// natively, a run where it may not.
+// natively, a run or a part of one where it may not.
 //
 //   CopyBatches batches(&job, target, CopyMode::kAuto);
 //   CopyBatch batch;
@@ -16,6 +16,7 @@
 #include "device/copy_compiler.h"
 #include "device/copy_engine.h"
 #include "device/device.h"
+#include "device/native_reach.h"
 
 namespace gleaner {
 
@@ -38,15 +39,19 @@ class CopyBatches {
   bool Next(CopyBatch* batch);
 
  private:
-  bool CanBeNative(const CopyRun& run) const;
   void FeedCompiler();
+  void Emit(const CopyCommand& command);
+  void FinishCommand();
+  void CompileFrom(Device* source);
+  void Advance(DeviceBlockCount blocks);
 
   const CopyJob& job_;
   Device* const target_;
-  std::optional<CopyCompiler> compiler_;  // where native copying is possible at all
-  uint64_t feed_blocks_ = 0;              // the most that is compiled at once
-  size_t run_ = 0;                        // the next run to look at,
-  uint64_t offset_ = 0;                   // and how much of it the compiler has
+  std::optional<NativeReach> reach_;  // none: all is emulated
+  std::optional<CopyCompiler> compiler_;
+  Device* source_ = nullptr;  // of what the compiler has
+  size_t run_ = 0;            // the next run to look at,
+  DeviceBlockCount offset_;   // and how much of it is in batches
   std::deque<CopyBatch> compiled_;
 };
 

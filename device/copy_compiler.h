@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -46,6 +47,8 @@ class CopyWindows {
   static CopyWindows Every(DeviceBlockCount blocks);
   // Windows that begin at 0 and at each of `starts`, which is strictly increasing.
   static CopyWindows At(std::vector<DeviceBlock> starts);
+  // As a device says, which must outlive this (see Device::copy_window).
+  static CopyWindows Of(std::function<DeviceRange(DeviceBlock)> window);
 
   // The window that holds `block`. The last one is open-ended: its end may be past the
   // device's.
@@ -54,12 +57,17 @@ class CopyWindows {
  private:
   uint64_t every_ = 0;
   std::vector<DeviceBlock> starts_;
+  std::function<DeviceRange(DeviceBlock)> of_;
 };
 
 class CopyCompiler {
  public:
   // `limits` must allow copying.
-  explicit CopyCompiler(const CopyLimits& limits, CopyWindows windows = {});
+  explicit CopyCompiler(const CopyLimits& limits, const CopyWindows& windows = {})
+      : CopyCompiler(limits, windows, windows) {}
+  // Where the sources lie on another device than the target.
+  CopyCompiler(const CopyLimits& limits, CopyWindows source_windows,
+               CopyWindows target_windows);
 
   // Appends a move of source.count blocks (none: nothing happens). Calls emit(const
   // CopyCommand&) for each command that is now complete; its sources are valid only
@@ -88,12 +96,13 @@ class CopyCompiler {
     source_end_ = DeviceBlock::kInvalid;
   }
   void BeginCommand(uint64_t target);
-  void Load(Window& window, uint64_t block) const;
+  static void Load(const CopyWindows& windows, uint64_t block, Window& window);
 
   const uint64_t max_copy_blocks_;
   const size_t max_copy_ranges_;
   const uint64_t max_range_blocks_;
-  const CopyWindows windows_;
+  const CopyWindows source_windows_;
+  const CopyWindows target_windows_;
 
   // The command in progress.
   std::vector<DeviceRange> sources_;
@@ -117,7 +126,7 @@ void CopyCompiler::Add(DeviceRange source, DeviceBlock target, Emit&& emit) {
     // A source that ends where a window ends is not continued: the next window holds
     // `from`.
     const bool adjacent = from == source_end_ && from < source_window_.end;
-    if (!source_window_.contains(from)) Load(source_window_, from);
+    if (!source_window_.contains(from)) Load(source_windows_, from, source_window_);
     uint64_t n = std::min({left, room_, source_window_.end - from, max_range_blocks_});
     if (adjacent && sources_.back().count.value() < max_range_blocks_) {
       n = std::min(n, max_range_blocks_ - sources_.back().count.value());

@@ -48,9 +48,9 @@ struct CopyJob {
 };
 
 enum class CopyMode : uint8_t {
-  // Native within one device where its limits allow and measurement says that it is not
-  // slower;
-  // else emulated.
+  // Native within one device (of several members: within each of them), or from another
+  // that the target's Copy can read, where limits allow and measurement says that it is not
+  // slower; else emulated.
   kAuto,
   // Never emulated: what cannot be copied natively is the caller's error.
   kNative,
@@ -128,8 +128,9 @@ class CopyEngine final {
   //   overlaps
   //                    a source on the same device, anywhere in the job
   //   OutOfRange       past the end of a device or, in the target, of a zone's capacity
-  //   Unimplemented    kNative, and the device cannot copy or a source is on another
-  //   device
+  //   Unimplemented    kNative, and the device cannot copy, or cannot reach some source:
+  //   on another
+  //                    device, or on another member than its target
   // `id`, if not null, becomes the job's number, for Cancel.
   using JobId = uint64_t;
   absl::Status Start(CopyJob job, JobDone done, JobId* id = nullptr);

@@ -77,7 +77,8 @@ class CopyEngine::Impl {
     DeviceBlockCount done;  // of the target, from its start
     size_t run = 0;         // the block after these, as in Job
     DeviceBlockCount offset;
-    std::vector<DeviceRange> sources;  // native: of the command in flight
+    Device* source = nullptr;          // native: what its sources lie on
+    std::vector<DeviceRange> sources;  // of the command in flight
     // After a failure: sources of what comes after that command, and what is known of why.
     std::deque<DeviceRange> rest;
     int attempts = 0;
@@ -102,6 +103,8 @@ class CopyEngine::Impl {
     Device* device;
     std::unique_ptr<IoQueue> queue;  // null: the target's
     int reads_in_flight = 0;
+    bool out_of_reach =
+        false;  // it turned out that the target's Copy cannot read from it
   };
 
   // The spell of a trial that is going on.
@@ -116,7 +119,7 @@ class CopyEngine::Impl {
   void Pump();
   bool PlanUnit(Job& job);
   void LoadBatch(Job& job);
-  PathChooser::Choice ChoiceFor(const Job& job) const;
+  PathChooser::Choice ChoiceFor(const Job& job);
   bool MayRunNow(const Job& job, PathChooser::Choice choice);
   void Admit(Job& job, PathChooser::Choice choice);
   void PlanCommand(Job& job);
@@ -134,7 +137,8 @@ class CopyEngine::Impl {
 
   // Running.
   absl::Status OpenSources(const CopyJob& job);
-  Source* SourceOf(Device* device);  // null: not opened yet
+  Source* SourceOf(const Device* device);  // null: not opened yet
+  CopyLimits LimitsFrom(const Device* source);
   void SendReads();
   bool SendNextRead(Unit* unit);
   void EndRead(Unit* unit, Source* source, uint64_t bytes, const OpResult& result);

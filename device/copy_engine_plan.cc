@@ -27,7 +27,7 @@ CopyEngine::Impl::Impl(Device* target, const CopyEngineOptions& options,
       chooser_(kPoolsPerTrial * options.buffer_bytes / target->geometry().block_bytes),
       queue_(std::move(queue)) {
   for (int i = buffers - 1; i >= 0; --i) free_buffers_.push_back(i);
-  sources_.push_back({target, nullptr, 0});
+  sources_.push_back({.device = target, .queue = nullptr});
 }
 
 absl::Status CopyEngine::Impl::Start(CopyJob copy_job, JobDone done, JobId* id) {
@@ -63,16 +63,23 @@ absl::Status CopyEngine::Impl::OpenSources(const CopyJob& job) {
                        " bytes is too small for the blocks of ", run.source->name()));
     }
     GLEANER_ASSIGN_OR_RETURN(auto queue, run.source->OpenQueue(options_.queue_depth));
-    sources_.push_back({run.source, std::move(queue), 0});
+    sources_.push_back({.device = run.source, .queue = std::move(queue)});
   }
   return absl::OkStatus();
 }
 
-CopyEngine::Impl::Source* CopyEngine::Impl::SourceOf(Device* device) {
+CopyEngine::Impl::Source* CopyEngine::Impl::SourceOf(const Device* device) {
   for (Source& source : sources_) {
     if (source.device == device) return &source;
   }
   return nullptr;
+}
+
+// As they are now known.
+CopyLimits CopyEngine::Impl::LimitsFrom(const Device* source) {
+  CopyLimits limits = target_.copy_limits_from(*source);
+  if (SourceOf(source)->out_of_reach) limits.copy_offload = false;
+  return limits;
 }
 
 void CopyEngine::Impl::Pump() {
@@ -118,10 +125,10 @@ void CopyEngine::Impl::LoadBatch(Job& job) {
   }
 }
 
-PathChooser::Choice CopyEngine::Impl::ChoiceFor(const Job& job) const {
+PathChooser::Choice CopyEngine::Impl::ChoiceFor(const Job& job) {
   if (!job.batch.is_command) return {CopyPath::kEmulated, false};
   if (options_.mode == CopyMode::kNative) return {CopyPath::kNative, false};
-  if (!target_.copy_limits().can_copy()) return {CopyPath::kEmulated, false};
+  if (!LimitsFrom(job.batch.source).can_copy()) return {CopyPath::kEmulated, false};
   return chooser_.Choose(job.size_class);
 }
 
@@ -172,6 +179,7 @@ void CopyEngine::Impl::PlanCommand(Job& job) {
   Unit* unit = NewUnit(job);
   ++commands_in_flight_;
   unit->target = {job.batch.target, job.batch.blocks};
+  unit->source = job.batch.source;
   unit->sources = job.batch.ranges;
   Launch(unit);
   LoadBatch(job);

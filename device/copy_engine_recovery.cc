@@ -40,8 +40,11 @@ void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
                            absl::StrCat(result.status.message(), pointer)));
     EndUnit(unit);
   } else if (wants_emulation) {
-    if (action == RecoveryAction::kAbandon)
+    if (action == RecoveryAction::kAbandon && unit->source != &target_) {
+      SourceOf(unit->source)->out_of_reach = true;
+    } else if (action == RecoveryAction::kAbandon) {
       target_.LearnCopyLimits({.copy_offload = false});
+    }
     Emulate(unit);
   } else {
     ++counters_.retries;
@@ -87,7 +90,7 @@ bool CopyEngine::Impl::LearnFromRefusal(CopyLimitsLearner::Shape shape, Unit* un
 
 // The next command of what is left, under the limits as they are now known.
 void CopyEngine::Impl::SendRest(Unit* unit) {
-  CopyLimits limits = target_.copy_limits();
+  CopyLimits limits = LimitsFrom(unit->source);
   if (!limits.can_copy()) {  // another command has found that out
     if (options_.mode == CopyMode::kNative) {
       Fail(*unit->job, absl::UnimplementedError(
@@ -210,7 +213,7 @@ void CopyEngine::Impl::EmulateChunk(Unit* unit) {
   DeviceBlock to = unit->target.start + unit->done;
   while (!unit->rest.empty()) {
     DeviceRange& range = unit->rest.front();
-    const DeviceBlockCount n = unit->chunk.Take(&target_, range, to);
+    const DeviceBlockCount n = unit->chunk.Take(unit->source, range, to);
     if (n.value() == 0) break;
     range = {range.start + n, range.count - n};
     to += n;

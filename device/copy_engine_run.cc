@@ -137,7 +137,7 @@ void CopyEngine::Impl::Transfer(Unit* unit) {
   if (unit->job->result.status.ok()) {
     // Limits may have shrunk since the command was planned.
     if (unit->path == CopyPath::kNative &&
-        !KeepsLimits(unit->sources, target_.copy_limits())) {
+        !KeepsLimits(unit->sources, LimitsFrom(unit->source))) {
       unit->rest.insert(unit->rest.begin(), unit->sources.begin(), unit->sources.end());
       return SendRest(unit);
     }
@@ -157,7 +157,8 @@ absl::Status CopyEngine::Impl::Submit(Unit* unit) {
   const CopyOptions& options = unit->job->job.options;
   const auto done = [this, unit](const OpResult& result) { EndTransfer(unit, result); };
   if (unit->path == CopyPath::kNative) {
-    return queue_->Copy(unit->sources, unit->target.start + unit->done, options, done);
+    return queue_->CopyFrom(*unit->source, unit->sources, unit->target.start + unit->done,
+                            options, done);
   }
   return queue_->Write(unit->chunk.target(), BufferOf(*unit), {.hint = options.hint},
                        done);

@@ -5,6 +5,7 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "device/native_reach.h"
 
 namespace gleaner {
 namespace {
@@ -65,15 +66,26 @@ absl::Status CheckZoneCrossing(const CopyRun& run, const Device& target) {
                    " crosses a zone's end inside a block of ", run.source->name()));
 }
 
-absl::Status CheckPath(const CopyRun& run, const Device& target, CopyMode mode) {
-  if (mode != CopyMode::kNative) return absl::OkStatus();
-  if (run.source != &target) {
-    return absl::UnimplementedError(absl::StrCat("no native copy from ",
-                                                 run.source->name(),
-                                                 " to another device, ", target.name()));
-  }
-  if (!target.copy_limits().can_copy()) {
-    return absl::UnimplementedError(absl::StrCat(target.name(), " cannot copy natively"));
+// Without emulation every part of the run must be within native reach.
+absl::Status CheckPath(const CopyRun& run, const Device& target, NativeReach& reach) {
+  for (DeviceBlockCount at; at < run.from.count;) {
+    const NativeReach::Part part = reach.PartAt(run, at);
+    if (part.native) {
+      at += part.blocks;
+      continue;
+    }
+    if (!target.copy_limits().can_copy()) {
+      return absl::UnimplementedError(
+          absl::StrCat(target.name(), " cannot copy natively"));
+    }
+    if (run.source != &target) {
+      return absl::UnimplementedError(
+          absl::StrCat("no native copy from ", run.source->name(), " to another device, ",
+                       target.name()));
+    }
+    return absl::UnimplementedError(absl::StrCat(
+        "no native copy of block ", (run.from.start + at).value(), " to block ",
+        (run.to + at).value(), " of ", target.name(), ": they lie on different members"));
   }
   return absl::OkStatus();
 }
@@ -124,6 +136,7 @@ absl::Status CheckOverlap(const CopyJob& job, const Device& target) {
 
 absl::Status CheckCopyJob(const CopyJob& job, const Device& target, CopyMode mode) {
   if (job.runs.empty()) return absl::InvalidArgumentError("a copy of no runs");
+  NativeReach reach(target);
   for (const CopyRun& run : job.runs) {
     if (run.source == nullptr)
       return absl::InvalidArgumentError("a copy without a source");
@@ -135,7 +148,9 @@ absl::Status CheckCopyJob(const CopyJob& job, const Device& target, CopyMode mod
     GLEANER_RETURN_IF_ERROR(CheckTarget({run.to, run.from.count}, target));
     GLEANER_RETURN_IF_ERROR(CheckSource(run, target));
     GLEANER_RETURN_IF_ERROR(CheckZoneCrossing(run, target));
-    GLEANER_RETURN_IF_ERROR(CheckPath(run, target, mode));
+    if (mode == CopyMode::kNative) {
+      GLEANER_RETURN_IF_ERROR(CheckPath(run, target, reach));
+    }
   }
   uint64_t blocks = 0;
   for (const CopyRun& run : job.runs) blocks += run.from.count.value();

@@ -74,6 +74,24 @@ void Device::LearnCopyLimits(const CopyLimits& learned) {
   UpdateCopyLimits();
 }
 
+CopyLimits Device::copy_limits_from(const Device& source) const {
+  CopyLimits limits = copy_limits();
+  if (&source == this) return limits;
+  limits.copy_offload = limits.copy_offload &&
+                        source.geometry().block_bytes == geometry_.block_bytes &&
+                        DoCopiesFrom(source);
+  // A range is limited by where it is read, a command by where it writes.
+  return Lowered(limits,
+                 {.max_range_blocks = source.hardware_copy_limits().max_range_blocks});
+}
+
+CopyWindow Device::DoCopyWindow(DeviceBlock block) const {
+  if (!geometry_.zoned()) return {{DeviceBlock(0), geometry_.capacity}, this};
+  return {{geometry_.ZoneStart(block), geometry_.zone_size}, this};
+}
+
+bool Device::DoCopiesFrom(const Device&) const { return false; }
+
 void Device::UpdateCopyLimits() {
   copy_limits_ =
       Lowered(Lowered(hardware_copy_limits_, wished_copy_limits_), learned_copy_limits_);

@@ -131,14 +131,24 @@ enum class Access : uint8_t { kReadOnly, kReadWrite };
 
 class Device;
 
+// Where native copies can go: neither a source range nor the target of a Copy leaves its
+// window (a zone, a stripe's chunk, a member), and all of them are of one domain. Whole
+// operations that leave a window are split there, but for copies.
+struct CopyWindow {
+  DeviceRange range;
+  // What executes the copy: the device, or the member that the blocks lie on. Only to be
+  // compared.
+  const Device* domain = nullptr;
+};
+
 // A queue of operations. Every submitting function returns, without ever blocking:
 //   OK                  accepted: `done` will run
 //   ResourceExhausted   depth() operations are in flight: poll, then try again
 //   OutOfRange          a block past the end of the device, or of a zone's capacity
 //   InvalidArgument     an empty range, a misaligned buffer, a copy or append beyond the
 //   limits,
-//                       overlapping source and target, a zone operation elsewhere than at
-//                       a zone's start
+//                       overlapping source and target, a copy that leaves a window or
+//                       its domain, a zone operation elsewhere than at a zone's start
 //   PermissionDenied    a change of a device that was opened read-only
 //   Unimplemented       the device cannot do that (no Copy, no zones, deallocate on
 //   zones)
@@ -154,7 +164,7 @@ class IoQueue {
   IoQueue(const IoQueue&) = delete;
   IoQueue& operator=(const IoQueue&) = delete;
 
-  // Reads and writes of any length (split at max_transfer and zone ends, one completion).
+  // Reads and writes of any length (split at max_transfer and windows, one completion).
   // If any part fails, what of the range is on media is unknown.
   absl::Status Read(DeviceRange range, char* data, OpDone done);
   absl::Status Write(DeviceRange range, const char* data, const WriteOptions& options,
@@ -168,6 +178,10 @@ class IoQueue {
   // call.
   absl::Status Copy(absl::Span<const DeviceRange> sources, DeviceBlock target,
                     const CopyOptions& options, OpDone done);
+  // The same from ranges of `from`, for which copy_limits_from says what is possible. It
+  // must outlive the operation.
+  absl::Status CopyFrom(const Device& from, absl::Span<const DeviceRange> sources,
+                        DeviceBlock target, const CopyOptions& options, OpDone done);
   // The contents are undefined afterwards until written.
   absl::Status Deallocate(DeviceRange range, OpDone done);
   absl::Status Flush(OpDone done);
@@ -195,6 +209,7 @@ class IoQueue {
         range;  // of a copy: the target; of a zone operation: the zone's first block
     char* data = nullptr;  // of a write: not to be changed
     absl::Span<const DeviceRange> sources;
+    const Device* from = nullptr;  // of a copy: what the sources lie on
     PlacementHint hint;
 
    private:
@@ -235,7 +250,10 @@ class IoQueue {
   absl::Status CheckWriteRange(DeviceRange range) const;
   absl::Status CheckBuffer(const char* data) const;
   absl::Status CheckZone(DeviceBlock zone) const;
-  absl::Status CheckCopy(absl::Span<const DeviceRange> sources, DeviceBlock target) const;
+  absl::Status CheckCopy(const Device& from, absl::Span<const DeviceRange> sources,
+                         DeviceBlock target) const;
+  absl::Status CheckCopyWindows(const Device& from, absl::Span<const DeviceRange> sources,
+                                DeviceRange written) const;
   absl::Status SubmitZoneOperation(OpType type, DeviceBlock zone, OpDone done);
   absl::Status Submit(const Piece& whole, absl::Span<const DeviceRange> sources,
                       OpDone done);
@@ -278,6 +296,13 @@ class Device {
   // these, whatever is wished. Zero: nothing learned of that limit.
   void LearnCopyLimits(const CopyLimits& learned);
 
+  // The window of a block that exists.
+  CopyWindow copy_window(DeviceBlock block) const { return DoCopyWindow(block); }
+  // What limits a Copy to this device from `source`: from itself copy_limits(); from another
+  // namespace of the same controller the smaller ones of both. From all others can_copy() is
+  // false.
+  CopyLimits copy_limits_from(const Device& source) const;
+
   // A queue for at most `depth` (1 to 4096) operations in flight.
   absl::StatusOr<std::unique_ptr<IoQueue>> OpenQueue(int depth);
 
@@ -300,6 +325,10 @@ class Device {
   // `range` is in bounds, and the device is zoned.
   virtual absl::StatusOr<std::vector<ZoneInfo>> DoReportZones(DeviceRange range);
   virtual absl::StatusOr<HostTraffic> DoReportHostTraffic();
+  // By default zones, or the whole device.
+  virtual CopyWindow DoCopyWindow(DeviceBlock block) const;
+  // Whether its Copy can read from `source`, another device with blocks of the same size.
+  virtual bool DoCopiesFrom(const Device& source) const;
 
  private:
   friend class IoQueue;

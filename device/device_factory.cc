@@ -1,15 +1,12 @@
 #include "device/device_factory.h"
 
 #include <algorithm>
-#include <limits>
+#include <iterator>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "base/nearest_name.h"
 #include "base/status_macros.h"
+#include "device/composite_device.h"
 #include "device/faulty_device.h"
 #include "device/file_device.h"
 #include "device/marker.h"
@@ -20,9 +17,6 @@ namespace gleaner {
 namespace {
 
 using OpenResult = absl::StatusOr<std::unique_ptr<Device>>;
-
-// The most that a size may be: what an off_t can say.
-constexpr uint64_t kMaxBytes = std::numeric_limits<int64_t>::max();
 
 // Reads the values of one spec; remembers the first that is wrong.
 class Values {
@@ -145,8 +139,38 @@ OpenResult OpenFaulty(const DeviceSpec& spec, const OpenOptions& options) {
   model.real_copy_ranges = values.Count("real_copy_ranges", model.real_copy_ranges);
   model.real_range_blocks = values.Count("real_range_blocks", model.real_range_blocks);
   GLEANER_RETURN_IF_ERROR(values.status());
-  GLEANER_ASSIGN_OR_RETURN(auto device, OpenDevice(spec.inner, options));
+  GLEANER_ASSIGN_OR_RETURN(auto device, OpenDevice(spec.inner.front(), options));
   return MakeFaultyDevice(std::move(device), model);
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<Device>>> OpenMembers(
+    const DeviceSpec& spec, const OpenOptions& options) {
+  std::vector<std::unique_ptr<Device>> members;
+  for (const std::string& inner : spec.inner) {
+    OpenResult member = OpenDevice(inner, options);
+    if (!member.ok()) {
+      return absl::Status(member.status().code(),
+                          absl::StrCat(spec.backend, ": member ", members.size() + 1,
+                                       ": ", member.status().message()));
+    }
+    members.push_back(*std::move(member));
+  }
+  return members;
+}
+
+OpenResult OpenStripe(const DeviceSpec& spec, const OpenOptions& options) {
+  const absl::StatusOr<uint64_t> chunk = ParseSize(spec.argument);
+  if (!chunk.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("stripe: CHUNK: ", chunk.status().message()));
+  }
+  GLEANER_ASSIGN_OR_RETURN(auto members, OpenMembers(spec, options));
+  return MakeStripeDevice(std::move(members), *chunk);
+}
+
+OpenResult OpenConcat(const DeviceSpec& spec, const OpenOptions& options) {
+  GLEANER_ASSIGN_OR_RETURN(auto members, OpenMembers(spec, options));
+  return MakeConcatDevice(std::move(members));
 }
 
 constexpr const char* kMemKeys[] = {"size",
@@ -194,140 +218,43 @@ constexpr DeviceBackend kBackends[] = {
      "[,slow=RATE,slow_ms=1][,copies_only=1][,real_copy_blocks=N][,real_copy_ranges=N]"
      "[,real_range_blocks=N];SPEC: another device, failing as told; for tests",
      nullptr, kFaultyKeys, true, OpenFaulty},
+    {"stripe",
+     "stripe:CHUNK;SPEC;SPEC...: several devices as one, dealt chunks of that many bytes "
+     "in "
+     "turn; a SPEC with a \";\" of its own stands in parentheses, "
+     "stripe:1M;(faulty:;SPEC);"
+     "SPEC",
+     "CHUNK",
+     {},
+     true,
+     OpenStripe,
+     true},
+    {"concat",
+     "concat:SPEC;SPEC...: several devices as one, each after the one before; zoned "
+     "ones, too",
+     nullptr,
+     {},
+     true,
+     OpenConcat,
+     true},
 };
-
-absl::StatusOr<const DeviceBackend*> FindBackend(absl::string_view name) {
-  std::vector<absl::string_view> names;
-  for (const DeviceBackend& backend : kBackends) {
-    if (name == backend.name) return &backend;
-    names.push_back(backend.name);
-  }
-  return UnknownNameError("device", name, names);
-}
-
-// Whether `text` begins as key=value does.
-bool BeginsWithKey(absl::string_view text) {
-  const size_t n = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_");
-  return n != 0 && n != absl::string_view::npos && text[n] == '=';
-}
-
-// Takes the argument off the front of `rest`: it ends before a comma that a key follows,
-// so that a path may hold commas.
-absl::string_view TakeArgument(absl::string_view& rest) {
-  size_t end = 0;
-  while ((end = rest.find(',', end)) != absl::string_view::npos) {
-    if (BeginsWithKey(rest.substr(end + 1))) break;
-    ++end;
-  }
-  const absl::string_view argument = rest.substr(0, end);
-  rest = end == absl::string_view::npos ? "" : rest.substr(end + 1);
-  return argument;
-}
-
-absl::Status ParseValue(const DeviceBackend& backend, absl::string_view item,
-                        DeviceSpec& spec) {
-  const std::pair<absl::string_view, absl::string_view> pair =
-      absl::StrSplit(item, absl::MaxSplits('=', 1));
-  const auto [key, value] = pair;
-  if (backend.keys.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        backend.name, ": takes no keys, but \"", key, "\" is given; ", backend.synopsis));
-  }
-  if (std::find(backend.keys.begin(), backend.keys.end(), key) == backend.keys.end()) {
-    const std::vector<absl::string_view> keys(backend.keys.begin(), backend.keys.end());
-    return UnknownNameError(absl::StrCat("key of ", backend.name, ":"), key, keys);
-  }
-  if (value.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        backend.name, ": ", key, " needs a value, as in ", backend.synopsis));
-  }
-  if (spec.Find(key) != nullptr) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(backend.name, ": ", key, " is given twice"));
-  }
-  spec.values.emplace_back(std::string(key), std::string(value));
-  return absl::OkStatus();
-}
 
 }  // namespace
 
-const std::string* DeviceSpec::Find(absl::string_view key) const {
-  for (const auto& [name, value] : values) {
-    if (name == key) return &value;
-  }
-  return nullptr;
-}
-
 absl::Span<const DeviceBackend> DeviceBackends() { return kBackends; }
-
-absl::StatusOr<DeviceSpec> ParseSpec(absl::string_view text) {
-  const size_t colon = text.find(':');
-  const absl::string_view name = text.substr(0, colon);
-  if (colon == absl::string_view::npos && absl::StrContains(text, '/')) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", text, "\" names no device; file:", text, " would"));
-  }
-  GLEANER_ASSIGN_OR_RETURN(const DeviceBackend* backend, FindBackend(name));
-  absl::string_view rest = colon == absl::string_view::npos ? "" : text.substr(colon + 1);
-  DeviceSpec spec;
-  spec.backend = backend->name;
-  if (backend->has_inner) {
-    const size_t semicolon = rest.find(';');
-    if (semicolon == absl::string_view::npos) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          backend->name, ": the device behind it is missing, as in ", backend->synopsis));
-    }
-    spec.inner = std::string(rest.substr(semicolon + 1));
-    rest = rest.substr(0, semicolon);
-    GLEANER_RETURN_IF_ERROR(ParseSpec(spec.inner).status());
-  }
-  if (backend->argument != nullptr) {
-    spec.argument = std::string(TakeArgument(rest));
-    if (spec.argument.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(backend->name, ": ", backend->argument, " is missing, as in ",
-                       backend->synopsis));
-    }
-  }
-  if (rest.empty()) return spec;
-  for (absl::string_view item : absl::StrSplit(rest, ',')) {
-    GLEANER_RETURN_IF_ERROR(ParseValue(*backend, item, spec));
-  }
-  return spec;
-}
 
 absl::StatusOr<std::unique_ptr<Device>> OpenDevice(absl::string_view text,
                                                    const OpenOptions& options) {
   GLEANER_ASSIGN_OR_RETURN(const DeviceSpec spec, ParseSpec(text));
-  GLEANER_ASSIGN_OR_RETURN(const DeviceBackend* backend, FindBackend(spec.backend));
-  GLEANER_ASSIGN_OR_RETURN(std::unique_ptr<Device> device, backend->open(spec, options));
-  if (options.access == Access::kReadWrite && !options.force && !backend->has_inner) {
+  const DeviceBackend& backend =
+      *std::find_if(std::begin(kBackends), std::end(kBackends),
+                    [&spec](const DeviceBackend& b) { return b.name == spec.backend; });
+  GLEANER_ASSIGN_OR_RETURN(std::unique_ptr<Device> device, backend.open(spec, options));
+  // Of what stands in front of others, those have been looked at.
+  if (options.access == Access::kReadWrite && !options.force && !backend.has_inner) {
     GLEANER_RETURN_IF_ERROR(CheckOverwritable(*device));
   }
   return device;
-}
-
-absl::StatusOr<uint64_t> ParseSize(absl::string_view text) {
-  constexpr absl::string_view kSuffixes = "KMGT";
-  absl::string_view digits = text;
-  int shift = 0;
-  if (!digits.empty() && !absl::ascii_isdigit(digits.back())) {
-    const size_t suffix = kSuffixes.find(digits.back());
-    shift = suffix == absl::string_view::npos ? 0 : 10 * (static_cast<int>(suffix) + 1);
-    if (shift > 0) digits.remove_suffix(1);
-  }
-  uint64_t value = 0;
-  if (digits.empty() || !std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit) ||
-      !absl::SimpleAtoi(digits, &value)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "\"", text, "\" is not a size: digits, then nothing or one of K, M, G, T"));
-  }
-  if (value == 0) return absl::InvalidArgumentError("a size of zero");
-  if (value > kMaxBytes >> shift) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(text, " is more than a device can have"));
-  }
-  return value << shift;
 }
 
 }  // namespace gleaner

@@ -1,4 +1,4 @@
-// Opens a device from what the user wrote: BACKEND:ARGUMENT[,key=value...].
+// Opens a device from what the user wrote: BACKEND:ARGUMENT[,key=value...][;SPEC...].
 //
 //   OpenOptions options;
 //   options.access = Access::kReadOnly;
@@ -40,7 +40,7 @@ struct DeviceSpec {
   std::string
       argument;  // what is not key=value: a path; empty where the backend has none
   std::vector<std::pair<std::string, std::string>> values;
-  std::string inner;  // the SPEC of the device behind this one; empty where there is none
+  std::vector<std::string> inner;  // the SPECs of the devices behind this one
 
   // The value of `key`; null if it was not given.
   const std::string* Find(absl::string_view key) const;
@@ -55,13 +55,18 @@ struct DeviceBackend {
   bool has_inner;  // stands in front of another device: "…;SPEC"
   absl::StatusOr<std::unique_ptr<Device>> (*open)(const DeviceSpec& spec,
                                                   const OpenOptions& options);
+  bool has_members = false;  // and has_inner: of two or more, "…;SPEC;SPEC…"
 };
 
 absl::Span<const DeviceBackend> DeviceBackends();
 
 // Takes a SPEC apart without touching any device. InvalidArgument: an unknown backend or
 // key (the message names the nearest known one), a key given twice, a value or argument
-// missing.
+// missing, too few members, SPECs nested more than 16 deep.
+//
+// A SPEC behind another may stand in parentheses, and does where it is one of several and has
+// a ";" of its own: it then ends at the ")" that matches, and holds as many "(" as ")".
+// Elsewhere parentheses mean nothing.
 absl::StatusOr<DeviceSpec> ParseSpec(absl::string_view text);
 
 // Opens the device. InvalidArgument also for a value that is zero or absurd; NotFound: no

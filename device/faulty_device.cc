@@ -79,6 +79,9 @@ class FaultyDevice : public Device {
   absl::StatusOr<std::vector<ZoneInfo>> DoReportZones(DeviceRange range) override {
     return device_->ReportZones(range);
   }
+  CopyWindow DoCopyWindow(DeviceBlock block) const override {
+    return device_->copy_window(block);
+  }
 
  private:
   // A copy can fail with any status, another operation with those that are not a copy's own.

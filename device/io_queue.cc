@@ -15,6 +15,19 @@ std::string Name(DeviceRange range) {
   return absl::StrCat("blocks ", range.start.value(), "+", range.count.value());
 }
 
+absl::Status CheckRangeOf(const Device& device, DeviceRange range) {
+  if (range.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(device.name(), ": an empty range at block ", range.start.value()));
+  }
+  const DeviceBlockCount capacity = device.geometry().capacity;
+  if (!InBounds(range, capacity)) {
+    return absl::OutOfRangeError(absl::StrCat(
+        device.name(), ": ", Name(range), " are past the end, block ", capacity.value()));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 IoQueue::IoQueue(Device* device, int depth)
@@ -35,16 +48,7 @@ absl::Status IoQueue::CheckWritable() const {
 }
 
 absl::Status IoQueue::CheckRange(DeviceRange range) const {
-  if (range.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(device_.name(), ": an empty range at block ", range.start.value()));
-  }
-  if (!InBounds(range, geometry_.capacity)) {
-    return absl::OutOfRangeError(absl::StrCat(device_.name(), ": ", Name(range),
-                                              " are past the end, block ",
-                                              geometry_.capacity.value()));
-  }
-  return absl::OkStatus();
+  return CheckRangeOf(device_, range);
 }
 
 absl::Status IoQueue::CheckWriteRange(DeviceRange range) const {
@@ -78,15 +82,17 @@ absl::Status IoQueue::CheckZone(DeviceBlock zone) const {
       absl::StrCat(device_.name(), ": no zone starts at block ", zone.value()));
 }
 
-absl::Status IoQueue::CheckCopy(absl::Span<const DeviceRange> sources,
+absl::Status IoQueue::CheckCopy(const Device& from, absl::Span<const DeviceRange> sources,
                                 DeviceBlock target) const {
-  const CopyLimits limits = device_.copy_limits();
+  const CopyLimits limits = device_.copy_limits_from(from);
   if (!limits.can_copy()) {
-    return absl::UnimplementedError(absl::StrCat(device_.name(), " cannot copy"));
+    return absl::UnimplementedError(absl::StrCat(
+        device_.name(), " cannot copy", &from == &device_ ? "" : " natively from ",
+        &from == &device_ ? "" : from.name()));
   }
   DeviceBlockCount total;
   for (const DeviceRange& source : sources) {
-    GLEANER_RETURN_IF_ERROR(CheckRange(source));
+    GLEANER_RETURN_IF_ERROR(CheckRangeOf(from, source));
     if (source.count.value() > limits.max_range_blocks) {
       return absl::InvalidArgumentError(
           absl::StrCat(device_.name(), ": source ", Name(source),
@@ -103,16 +109,36 @@ absl::Status IoQueue::CheckCopy(absl::Span<const DeviceRange> sources,
   }
   const DeviceRange written{target, total};
   GLEANER_RETURN_IF_ERROR(CheckWriteRange(written));
+  return CheckCopyWindows(from, sources, written);
+}
+
+absl::Status IoQueue::CheckCopyWindows(const Device& from,
+                                       absl::Span<const DeviceRange> sources,
+                                       DeviceRange written) const {
+  const auto leaves = [](const Device& device, absl::string_view what, DeviceRange range,
+                         const CopyWindow& window) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        device.name(), ": ", what, " ", Name(range), " of a copy cross the end of a ",
+        device.geometry().zoned() ? "zone" : "chunk or member", ", block ",
+        window.range.end().value()));
+  };
+  const CopyWindow target = device_.copy_window(written.start);
+  if (written.end() > target.range.end()) {
+    return leaves(device_, "target", written, target);
+  }
   for (const DeviceRange& source : sources) {
+    const CopyWindow window = from.copy_window(source.start);
+    if (source.end() > window.range.end()) return leaves(from, "source", source, window);
+    if (&from != &device_) continue;
     if (source.overlaps(written)) {
       return absl::InvalidArgumentError(
           absl::StrCat(device_.name(), ": source ", Name(source),
                        " of a copy overlap its target, ", Name(written)));
     }
-    if (geometry_.zoned() &&
-        source.end() > geometry_.ZoneStart(source.start) + geometry_.zone_size) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(device_.name(), ": source ", Name(source), " cross a zone's end"));
+    if (window.domain != target.domain) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          device_.name(), ": source ", Name(source),
+          " of a copy lie on another member than its target, ", Name(written)));
     }
   }
   return absl::OkStatus();
@@ -171,10 +197,17 @@ absl::Status IoQueue::WriteZeroes(DeviceRange range, OpDone done) {
 
 absl::Status IoQueue::Copy(absl::Span<const DeviceRange> sources, DeviceBlock target,
                            const CopyOptions& options, OpDone done) {
+  return CopyFrom(device_, sources, target, options, std::move(done));
+}
+
+absl::Status IoQueue::CopyFrom(const Device& from, absl::Span<const DeviceRange> sources,
+                               DeviceBlock target, const CopyOptions& options,
+                               OpDone done) {
   GLEANER_RETURN_IF_ERROR(CheckWritable());
-  GLEANER_RETURN_IF_ERROR(CheckCopy(sources, target));
+  GLEANER_RETURN_IF_ERROR(CheckCopy(from, sources, target));
   Piece whole;
   whole.type = OpType::kCopy;
+  whole.from = &from;
   whole.range.start = target;
   whole.range.count = TotalBlocks(sources);
   whole.hint = options.hint;
@@ -303,15 +336,15 @@ DeviceBlockCount IoQueue::NextPieceLength(const Op& op) const {
   const DeviceBlockCount left = op.whole.range.count - op.sent;
   switch (op.whole.type) {
     case OpType::kRead:
-      if (geometry_.zoned()) {
-        const DeviceBlock at = op.whole.range.start + op.sent;
-        const DeviceBlock zone_end = geometry_.ZoneStart(at) + geometry_.zone_size;
-        return std::min({left, geometry_.max_transfer, zone_end - at});
-      }
-      [[fallthrough]];
     case OpType::kWrite:
     case OpType::kWriteZeroes:
-      return std::min(left, geometry_.max_transfer);
+    case OpType::kDeallocate: {
+      const DeviceBlock at = op.whole.range.start + op.sent;
+      const DeviceBlockCount in_window = device_.copy_window(at).range.end() - at;
+      return op.whole.type == OpType::kDeallocate
+                 ? std::min(left, in_window)
+                 : std::min({left, in_window, geometry_.max_transfer});
+    }
     default:
       return left;
   }

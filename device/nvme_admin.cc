@@ -133,4 +133,19 @@ absl::StatusOr<HostTraffic> ReadNvmeHostTraffic(int fd, const std::string& path)
   return DecodeHostTraffic(page);
 }
 
+bool EnableNvmeCopyAcross(int fd) {
+  NvmeHostBehavior behavior{};
+  // What others have set stays. (libnvme 1.3 has a function for this very feature, which forgets
+  // to say how long the data is.)
+  uint32_t unused = 0;
+  if (nvme_get_features_data(fd, NVME_FEAT_FID_HOST_BEHAVIOR, NVME_NSID_NONE,
+                             behavior.size(), behavior.data(), &unused) != 0) {
+    return false;
+  }
+  return !SetCopyAcross(behavior) ||
+         nvme_set_features_data(fd, NVME_FEAT_FID_HOST_BEHAVIOR, NVME_NSID_NONE,
+                                /*cdw11=*/0, /*save=*/false, behavior.size(),
+                                behavior.data(), &unused) == 0;
+}
+
 }  // namespace gleaner

@@ -32,5 +32,7 @@ absl::StatusOr<NvmeIdentity> IdentifyNvme(int fd, const std::string& path);
 
 // From the controller's SMART / Health Information log: its data units read and written.
 absl::StatusOr<HostTraffic> ReadNvmeHostTraffic(int fd, const std::string& path);
+// Asks the controller to take copy descriptor format 2h, until it is reset. Whether it does.
+bool EnableNvmeCopyAcross(int fd);
 
 }  // namespace gleaner

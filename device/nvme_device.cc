@@ -68,19 +68,28 @@ absl::StatusOr<std::vector<ZoneInfo>> ReportNvmeZones(const std::string& name, i
   return zones;
 }
 
-class NvmeDevice : public Device {
+// Which controller has the namespace, and whether it copies from its others.
+struct NvmeCopyReach {
+  std::string controller;
+  bool across = false;
+};
+
+class NvmeDevice : public NvmeSource {
  public:
   NvmeDevice(std::string name, Access access, const Geometry& geometry,
              const CopyLimits& limits, NvmeHandles handles, Transport transport,
-             const NvmeIo& io)
-      : Device(std::move(name), access, geometry, limits),
+             const NvmeIo& io, NvmeCopyReach reach)
+      : NvmeSource(std::move(name), access, geometry, limits),
         handles_(std::move(handles)),
         latches_(geometry),
         transport_(transport),
-        io_(io) {
+        io_(io),
+        reach_(std::move(reach)) {
     io_.fd = handles_.io();
     if (geometry.zoned()) io_.latches = &latches_;
   }
+
+  const NvmeNamespace& space() const override { return io_.space; }
 
  protected:
   absl::StatusOr<std::unique_ptr<IoQueue>> DoOpenQueue(int depth) override {
@@ -93,12 +102,19 @@ class NvmeDevice : public Device {
   absl::StatusOr<HostTraffic> DoReportHostTraffic() override {
     return ReadNvmeHostTraffic(io_.fd, name());
   }
+  bool DoCopiesFrom(const Device& source) const override {
+    const auto* const other = dynamic_cast<const NvmeDevice*>(&source);
+    return other != nullptr && reach_.across && !reach_.controller.empty() &&
+           other->reach_.controller == reach_.controller &&
+           other->io_.space.nsid != io_.space.nsid;
+  }
 
  private:
   const NvmeHandles handles_;
   ZoneLatches latches_;
   const Transport transport_;
   NvmeIo io_;
+  const NvmeCopyReach reach_;
 };
 
 absl::StatusOr<NvmeHandles> OpenHandles(const NvmeNode& node,
@@ -296,10 +312,13 @@ absl::StatusOr<std::unique_ptr<Device>> OpenNvmeDevice(const std::string& path,
   if (!why_no_ring.empty())
     tell(absl::StrCat("no io_uring passthrough (", why_no_ring,
                       "); using the slower ioctl"));
+  NvmeCopyReach reach{.controller = identity.controller.identity};
+  if (options.access == Access::kReadWrite && identity.controller.copy_across)
+    reach.across = EnableNvmeCopyAcross(handles.io());
   return std::make_unique<NvmeDevice>(
       absl::StrCat("nvme:", path), options.access, geometry, HardwareCopyLimits(identity),
       std::move(handles), why_no_ring.empty() ? Transport::kRing : Transport::kIoctl,
-      MakeIo(identity, space));
+      MakeIo(identity, space), std::move(reach));
 }
 
 }  // namespace gleaner

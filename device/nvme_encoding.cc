@@ -78,6 +78,27 @@ void SetData(std::vector<char>& list, NvmeCommand& command) {
   command.data_bytes = static_cast<uint32_t>(list.size());
 }
 
+// With the list of ranges in descriptor format 0h.
+NvmeCommand MakeCopy(const NvmeNamespace& space, const NvmeNamespace& from,
+                     absl::Span<const DeviceRange> sources, DeviceBlock target,
+                     PlacementHint hint, std::vector<char>& list) {
+  GLEANER_CHECK(!sources.empty() && sources.size() <= kNvmeMaxRanges);
+  list.assign(sources.size() * kNvmeCopyEntryBytes, '\0');
+  char* entry = list.data();
+  for (const DeviceRange& source : sources) {
+    GLEANER_CHECK(source.count.value() >= 1 && source.count.value() <= kNvmeMaxBlocks);
+    Store(entry + 8, from.first_block.value() + source.start.value(), 8);
+    Store(entry + 16, source.count.value() - 1, 2);
+    entry += kNvmeCopyEntryBytes;
+  }
+  NvmeCommand command = Make(space, 0x19);
+  SetStart(space, target, command);
+  command.cdw12 = static_cast<uint32_t>(sources.size() - 1);  // NR; descriptor format 0h
+  SetHint(hint, command);
+  SetData(list, command);
+  return command;
+}
+
 // ---- Statuses ----
 
 struct StatusRow {
@@ -170,6 +191,19 @@ ZoneState DecodeZoneState(uint8_t state) {
 // MAR and MOR are zero-based, and all ones where there is no limit.
 uint32_t ZoneLimit(uint64_t field) { return static_cast<uint32_t>(field + 1); }
 
+// ---- Identify data ----
+
+// VID; SN and MN; CNTLID; SUBNQN.
+std::string IdentityOf(const NvmePage& page) {
+  const auto bytes = [&page](size_t at, size_t n) {
+    return std::string(page.begin() + static_cast<ptrdiff_t>(at),
+                       page.begin() + static_cast<ptrdiff_t>(at + n));
+  };
+  const std::string names = bytes(4, 20) + bytes(768, 256);
+  if (names.find_first_not_of(std::string(" \0", 2)) == std::string::npos) return "";
+  return bytes(0, 2) + names + bytes(24, 40) + bytes(78, 2);
+}
+
 }  // namespace
 
 NvmeCommand EncodeRead(const NvmeNamespace& space, DeviceRange range, char* data) {
@@ -196,20 +230,16 @@ NvmeCommand EncodeWriteZeroes(const NvmeNamespace& space, DeviceRange range) {
 
 NvmeCommand EncodeCopy(const NvmeNamespace& space, absl::Span<const DeviceRange> sources,
                        DeviceBlock target, PlacementHint hint, std::vector<char>& list) {
-  GLEANER_CHECK(!sources.empty() && sources.size() <= kNvmeMaxRanges);
-  list.assign(sources.size() * kNvmeCopyEntryBytes, '\0');
-  char* entry = list.data();
-  for (const DeviceRange& source : sources) {
-    GLEANER_CHECK(source.count.value() >= 1 && source.count.value() <= kNvmeMaxBlocks);
-    Store(entry + 8, space.first_block.value() + source.start.value(), 8);
-    Store(entry + 16, source.count.value() - 1, 2);
-    entry += kNvmeCopyEntryBytes;
-  }
-  NvmeCommand command = Make(space, 0x19);
-  SetStart(space, target, command);
-  command.cdw12 = static_cast<uint32_t>(sources.size() - 1);  // NR; descriptor format 0h
-  SetHint(hint, command);
-  SetData(list, command);
+  return MakeCopy(space, space, sources, target, hint, list);
+}
+
+NvmeCommand EncodeCopyFrom(const NvmeNamespace& space, const NvmeNamespace& from,
+                           absl::Span<const DeviceRange> sources, DeviceBlock target,
+                           PlacementHint hint, std::vector<char>& list) {
+  NvmeCommand command = MakeCopy(space, from, sources, target, hint, list);
+  command.cdw12 |= 2 << 8;  // descriptor format; its entries are those of 0h, and name
+  for (size_t at = 0; at < list.size(); at += kNvmeCopyEntryBytes)
+    Store(&list[at], from.nsid, 4);  // the source's namespace
   return command;
 }
 
@@ -291,6 +321,8 @@ NvmeController DecodeController(const NvmePage& page) {
   controller.max_transfer_bytes = PagesToBytes(Load(page, 77, 1));
   controller.atomic_write_blocks = Load(page, 528, 2) + 1;
   controller.copy = (oncs >> 8 & 1) != 0 && (formats == 0 || (formats & 1) != 0);
+  controller.copy_across = controller.copy && (formats >> 2 & 1) != 0;
+  controller.identity = IdentityOf(page);
   controller.write_zeroes = (oncs >> 3 & 1) != 0;
   controller.deallocate = (oncs >> 2 & 1) != 0;
   controller.directives = (Load(page, 256, 2) >> 5 & 1) != 0;
@@ -350,6 +382,13 @@ NvmeZonedData DecodeZonedNamespace(const NvmePage& page, uint8_t format) {
 
 uint64_t DecodeMaxAppendBytes(const NvmePage& page) {
   return PagesToBytes(Load(page, 0, 1));
+}
+
+bool SetCopyAcross(NvmeHostBehavior& behavior) {
+  constexpr size_t kFormats = 4;  // CDFE, bytes 4 and 5: bit n for descriptor format n
+  if ((behavior[kFormats] >> 2 & 1) != 0) return false;
+  behavior[kFormats] |= 1 << 2;
+  return true;
 }
 
 bool DecodeDirectiveEnabled(const NvmePage& page, uint8_t dtype) {

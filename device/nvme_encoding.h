@@ -67,6 +67,10 @@ NvmeCommand EncodeWriteZeroes(const NvmeNamespace& space, DeviceRange range);
 // Descriptor format 0h. Writes the list of ranges to `list`, which the command then refers to.
 NvmeCommand EncodeCopy(const NvmeNamespace& space, absl::Span<const DeviceRange> sources,
                        DeviceBlock target, PlacementHint hint, std::vector<char>& list);
+// Descriptor format 2h: the same from another namespace of the controller, `from`.
+NvmeCommand EncodeCopyFrom(const NvmeNamespace& space, const NvmeNamespace& from,
+                           absl::Span<const DeviceRange> sources, DeviceBlock target,
+                           PlacementHint hint, std::vector<char>& list);
 // One range, of at most 2^32 - 1 blocks.
 NvmeCommand EncodeDeallocate(const NvmeNamespace& space, DeviceRange range,
                              std::vector<char>& list);
@@ -106,6 +110,10 @@ struct NvmeController {
   uint64_t max_transfer_bytes = 0;   // 0: no limit
   uint64_t atomic_write_blocks = 1;  // AWUPF, of any namespace
   bool copy = false;                 // ONCS advertises it, with descriptor format 0h
+  bool copy_across = false;          // and with format 2h, once that is enabled
+  // Vendor, serial number, model, controller number, subsystem: of two namespaces the same
+  // bytes if one controller has both. Empty where they name none.
+  std::string identity;
   bool write_zeroes = false;
   bool deallocate = false;
   bool directives = false;
@@ -152,6 +160,11 @@ NvmeZonedData DecodeZonedNamespace(const NvmePage& page, uint8_t format);
 // Identify Controller for zones (CNS 06h, CSI 02h): the most that one append writes; 0: as any
 // transfer.
 uint64_t DecodeMaxAppendBytes(const NvmePage& page);
+
+// The data of Host Behavior Support (feature 16h). Sets its bit for copy descriptor format 2h;
+// false if that was set already.
+using NvmeHostBehavior = std::array<uint8_t, 512>;
+bool SetCopyAcross(NvmeHostBehavior& behavior);
 
 // Whether DTYPE `dtype` is enabled, of the parameters that the Identify directive returns.
 bool DecodeDirectiveEnabled(const NvmePage& page, uint8_t dtype);

@@ -70,6 +70,11 @@ NvmeCommand NvmeQueue::NextCommand(const Piece& piece, Slot& slot) {
     case OpType::kWriteZeroes:
       return NextZeroes(left, slot);
     case OpType::kCopy:
+      if (piece.from != &device()) {
+        // Device::copy_limits_from lets no other device through.
+        return EncodeCopyFrom(space, static_cast<const NvmeSource*>(piece.from)->space(),
+                              piece.sources, piece.range.start, hint, slot.list);
+      }
       return EncodeCopy(space, piece.sources, piece.range.start, hint, slot.list);
     case OpType::kDeallocate:
       slot.sending = std::min(left.count, DeviceBlockCount(io_.max_deallocate_blocks));

@@ -48,6 +48,15 @@ struct NvmeIo {
   ZoneLatches* latches = nullptr;  // null: not zoned
 };
 
+// A device of this backend, as those see it that copy from it.
+class NvmeSource : public Device {
+ public:
+  virtual const NvmeNamespace& space() const = 0;
+
+ protected:
+  using Device::Device;
+};
+
 // A command as the kernel takes it: the ioctl's structure and that of passthrough name their fields
 // alike.
 template <typename Body>

@@ -2,6 +2,7 @@
 """Devices: what is missing, too small, foreign, full, read-only, in use or damaged."""
 
 import ctypes
+import json
 import mmap
 import os
 import re
@@ -233,6 +234,72 @@ class CopyTest(CommandTest):
         self.refuses(self.copy("0+8", 4, source="file:device", to="file:device"), FAILED,
                      "overlap on file:device")
         self.succeeds(self.copy("0+8", 8, source="file:device", to="file:device"))
+
+
+class MembersTest(CommandTest):
+    """Devices of several members."""
+
+    STRIPE = "stripe:64K;file:one,size=1M;file:two,size=1M"
+
+    def test_identify(self):
+        out = self.succeeds(["identify", "stripe:64K;mem:size=1M;mem:size=1M,max_copy_ranges=5",
+                             "--json"])
+        identity = json.loads(out)
+        self.assertEqual(identity["device"], "stripe:64K;mem;mem")
+        self.assertEqual(identity["capacity_blocks"], 512)
+        self.assertEqual(identity["copy_limits"]["max_copy_ranges"], 5)
+        self.refuses(["identify", "stripe:64K;mem:size=1M"], WRONG_USE,
+                     "SPEC: stripe: two members or more, not one")
+        self.refuses(["identify", "stripe:64K;faulty:;mem:size=1M"], WRONG_USE,
+                     "SPEC: stripe: member 1: faulty: ", "in parentheses")
+        self.refuses(["identify", "concat:mem:size=1M;file:missing"], FAILED,
+                     "concat: member 2: ", "missing", "No such file")
+        self.refuses(["identify", "concat:mem:size=1M;mem:size=1M,block=512"], WRONG_USE,
+                     "SPEC: concat: member 2 (mem) has blocks of 512 bytes")
+
+    def copy(self, source, target, ranges, at, *flags):
+        return ["copy", f"--from={source}", f"--to={target}", f"--ranges={ranges}",
+                f"--at={at}", "--json", *flags]
+
+    def test_copy(self):
+        # Chunks of 16 blocks: 0 and 32 are on the first member, 16 on the second.
+        self.write("data", b"".join(bytes([i]) * 4096 for i in range(1, 33)))
+        self.succeeds(self.copy("file:data", self.STRIPE, "0+32", 0))
+        with open("two", "rb") as two:
+            self.assertEqual(two.read(4096), bytes([17]) * 4096)
+        stripe = self.STRIPE
+        within = self.copy(stripe, stripe, "0+16", 32, "--force", "--copy=native")
+        self.refuses(within, FAILED, "cannot copy natively")  # files have no Copy
+        self.succeeds(self.copy(stripe, stripe, "0+16", 48, "--force"))
+        with open("two", "rb") as two:
+            two.seek(16 * 4096)
+            self.assertEqual(two.read(4096), bytes([1]) * 4096)
+
+    def test_native_copies(self):
+        stripe = "stripe:64K;mem:size=1M;mem:size=1M"
+        out = self.succeeds(self.copy(stripe, stripe, "0+4,36+12", 64, "--copy=native"))
+        self.assertEqual(json.loads(out)["native_blocks"], 16)
+        self.refuses(self.copy(stripe, stripe, "0+16", 48, "--copy=native"), FAILED,
+                     "no native copy of block 0 to block 48 of stripe:64K;mem;mem")
+
+    def test_a_member_is_not_another_device(self):
+        self.succeeds(self.copy("mem:size=1M", self.STRIPE, "0+32", 0))  # both are written
+        self.refuses(self.copy("file:two", self.STRIPE, "0+1", 0), WRONG_USE,
+                     "--from: two and two are one file")
+
+    def test_foreign_data_on_a_member(self):
+        self.write("two", os.urandom(MIB))
+        self.refuses(self.copy("mem:size=1M", "stripe:64K;mem:size=1M;file:two", "0+1", 0),
+                     FAILED, "stripe: member 2: file:two holds data that is not Gleaner's",
+                     "only with --force")
+        self.succeeds(self.copy("mem:size=1M", "stripe:64K;mem:size=1M;file:two", "0+1", 0,
+                                "--force"))
+
+    def test_simulate(self):
+        for device in ["stripe:64K;file:one,size=4M;file:two,size=4M",
+                       "concat:mem:size=1M;(faulty:slow=0.01;mem:size=4M)"]:
+            out = self.succeeds(simulate(f"--device={device}", "--json"))
+            self.assertGreater(json.loads(out)["verified_blocks"], 0)
 
 
 class IdentifyTest(CommandTest):

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "device/composite_device.h"
 #include "device/device_factory.h"
 #include "device/file_device.h"
 #include "device/mem_device.h"
@@ -57,6 +58,52 @@ DeviceOr MemZoned(Access access) {
   options.max_open_zones = 3;
   options.max_active_zones = 4;
   return MemDevice::Create(options);
+}
+
+// Members that differ in what may differ.
+std::vector<std::unique_ptr<Device>> MemMembers(Access access, bool zoned) {
+  std::vector<std::unique_ptr<Device>> members;
+  for (uint64_t i = 0; i < 3; ++i) {
+    MemDeviceOptions options = MemOptions(access);
+    // The limits of zones are those of one member: the suite stays within the first.
+    options.capacity = DeviceBlockCount((zoned && i == 0 ? 512 : 192) + 64 * i);
+    options.max_transfer = DeviceBlockCount(8 + i);
+    if (zoned) {
+      options.zone_size = DeviceBlockCount(64);
+      options.zone_capacity = DeviceBlockCount(48);
+      options.max_open_zones = 3;
+      options.max_active_zones = 4;
+    }
+    options.copy_limits.max_copy_blocks += i;
+    options.copy_limits.max_copy_ranges += 2 - i;
+    options.copy_limits.max_range_blocks += i % 2;
+    members.push_back(*MemDevice::Create(options));
+  }
+  return members;
+}
+
+// Chunks that what the suites copy stays within.
+DeviceOr Stripe(Access access) {
+  return MakeStripeDevice(MemMembers(access, false), 192 * 4096);
+}
+
+DeviceOr StripeOfSmallChunks(Access access) {
+  std::vector<std::unique_ptr<Device>> members = MemMembers(access, false);
+  members.push_back(*MemWithoutCopy(access));
+  return MakeStripeDevice(std::move(members), 3 * 4096);
+}
+
+DeviceOr Concat(Access access) { return MakeConcatDevice(MemMembers(access, false)); }
+
+DeviceOr ConcatZoned(Access access) { return MakeConcatDevice(MemMembers(access, true)); }
+
+DeviceOr ConcatOfStripes(Access access) {
+  std::vector<std::unique_ptr<Device>> stripes;
+  for (int i = 0; i < 2; ++i) {
+    GLEANER_ASSIGN_OR_RETURN(auto stripe, StripeOfSmallChunks(access));
+    stripes.push_back(std::move(stripe));
+  }
+  return MakeConcatDevice(std::move(stripes));
 }
 
 // A file of 512 blocks in `directory`, with no name left once it is open.
@@ -197,6 +244,11 @@ std::vector<Backend> Backends() {
       {.name = "mem_without_copy", .open = MemWithoutCopy},
       {.name = "mem_volatile", .open = MemVolatile, .copies = true},
       {.name = "mem_zoned", .open = MemZoned, .copies = true, .zoned = true},
+      {.name = "stripe", .open = Stripe, .copies = true},
+      {.name = "stripe_of_small_chunks", .open = StripeOfSmallChunks},
+      {.name = "concat", .open = Concat, .copies = true},
+      {.name = "concat_zoned", .open = ConcatZoned, .copies = true, .zoned = true},
+      {.name = "concat_of_stripes", .open = ConcatOfStripes},
       {.name = "file", .open = File},
       {.name = "file_512", .open = File512},
       {.name = "file_in_tmpfs", .open = FileInTmpfs},

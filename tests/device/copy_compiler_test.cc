@@ -142,6 +142,21 @@ TEST(CopyCompilerTest, WindowsOfDifferentLengths) {
               ElementsAre(Command{{Blocks(100, 2)}, 8}, Command{{Blocks(102, 3)}, 10}));
 }
 
+TEST(CopyCompilerTest, SourceAndTargetOnDevicesWithUnlikeWindows) {
+  CopyCompiler compiler(kWide, CopyWindows::Every(DeviceBlockCount(4)),
+                        CopyWindows::Of([](DeviceBlock block) {
+                          return block < DeviceBlock(10) ? Blocks(0, 10) : Blocks(10, 90);
+                        }));
+  std::vector<Command> commands;
+  const auto emit = [&commands](const CopyCommand& c) {
+    commands.push_back({{c.sources.begin(), c.sources.end()}, c.target.value()});
+  };
+  compiler.Add(Blocks(2, 8), DeviceBlock(7), emit);
+  compiler.Finish(emit);
+  EXPECT_THAT(commands, ElementsAre(Command{{Blocks(2, 2), Blocks(4, 1)}, 7},
+                                    Command{{Blocks(5, 3), Blocks(8, 2)}, 10}));
+}
+
 TEST(CopyCompilerTest, CanBeUsedAgainAfterFinish) {
   int commands = 0;
   const auto emit = [&](const CopyCommand& c) {

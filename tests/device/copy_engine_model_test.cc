@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
+#include "device/composite_device.h"
 #include "device/copy_engine.h"
 #include "device/mem_device.h"
 #include "tests/device/copy_testing.h"
@@ -23,6 +24,8 @@ struct Layout {
   uint32_t source_block, target_block;
   bool same_device;
   uint64_t zone_blocks, zone_capacity;  // of the target
+  uint64_t chunk_blocks = 0;            // of the target, if it is a stripe
+  bool concat = false;                  // whether it is a concatenation
 };
 
 constexpr Layout kLayouts[] = {
@@ -33,7 +36,42 @@ constexpr Layout kLayouts[] = {
     {"512 to 4096", 512, 4096, false, 0, 0},
     {"4096 to 512", 4096, 512, false, 0, 0},
     {"4096 to zoned 512", 4096, 512, false, 64, 48},
+    {"one stripe", 4096, 4096, true, 0, 0, 16},
+    {"one stripe of single blocks", 4096, 4096, true, 0, 0, 1},
+    {"one concatenation", 4096, 4096, true, 0, 0, 0, true},
+    {"one zoned concatenation", 4096, 4096, true, 64, 50, 0, true},
+    {"one device to a stripe", 4096, 4096, false, 0, 0, 8},
 };
+
+constexpr uint64_t kStripeMembers = 4;
+constexpr uint64_t kFirstBlocks = 640;  // of a concatenation's two members
+
+bool HasMembers(const Layout& layout) { return layout.chunk_blocks > 0 || layout.concat; }
+
+// Which member of the target holds a block.
+uint64_t MemberOf(const Layout& layout, uint64_t block) {
+  if (layout.chunk_blocks > 0) return block / layout.chunk_blocks % kStripeMembers;
+  return layout.concat && block >= kFirstBlocks ? 1 : 0;
+}
+
+std::unique_ptr<Device> MakeTarget(const Layout& layout) {
+  if (!HasMembers(layout))
+    return Mem(1024, layout.target_block, layout.zone_blocks, layout.zone_capacity);
+  const std::vector<uint64_t> capacities =
+      layout.concat ? std::vector<uint64_t>{kFirstBlocks, 1024 - kFirstBlocks}
+                    : std::vector<uint64_t>(kStripeMembers, 1024 / kStripeMembers);
+  std::vector<std::unique_ptr<Device>> members;
+  for (const uint64_t blocks : capacities) {
+    members.push_back(
+        Mem(blocks, layout.target_block, layout.zone_blocks, layout.zone_capacity));
+  }
+  auto device = layout.concat
+                    ? MakeConcatDevice(std::move(members))
+                    : MakeStripeDevice(std::move(members),
+                                       layout.chunk_blocks * layout.target_block);
+  EXPECT_THAT(device, IsOk());
+  return *std::move(device);
+}
 
 class RandomJobs {
  public:
@@ -41,8 +79,8 @@ class RandomJobs {
       : layout_(layout),
         source_blocks_(layout.same_device ? 256 : 512),
         random_(seed),
-        target_(
-            Mem(1024, layout.target_block, layout.zone_blocks, layout.zone_capacity)) {
+        mode_(mode),
+        target_(MakeTarget(layout)) {
     if (!layout.same_device) other_ = Mem(512, layout.source_block);
     source_ = layout.same_device ? target_.get() : other_.get();
     // In zones, what is written first is what is copied later.
@@ -86,15 +124,16 @@ class RandomJobs {
     if (job.runs.empty()) return;
     ++started_;
     const std::vector<CopyRun> copy = job.runs;
-    ASSERT_THAT(engine_->Start(std::move(job),
-                               [this, copy](const CopyResult& result) {
-                                 ++completed_;
-                                 EXPECT_THAT(result.status, IsOk());
-                                 for (size_t i = 0; i < copy.size(); ++i) {
-                                   EXPECT_EQ(Copied(result.runs[i]),
-                                             copy[i].from.count.value());
-                                 }
-                               }),
+    ASSERT_THAT(engine_->Start(
+                    std::move(job),
+                    [this, copy](const CopyResult& result) {
+                      ++completed_;
+                      EXPECT_THAT(result.status, IsOk());
+                      for (size_t i = 0; i < copy.size(); ++i) {
+                        EXPECT_EQ(Copied(result.runs[i]), copy[i].from.count.value());
+                        EXPECT_LE(result.runs[i].native.value(), NativeBlocks(copy[i]));
+                      }
+                    }),
                 IsOk());
   }
 
@@ -114,18 +153,39 @@ class RandomJobs {
     const uint64_t bytes = blocks * layout_.target_block;
     const uint64_t source_blocks =
         (bytes + layout_.source_block - 1) / layout_.source_block;
-    const uint64_t from = random_.Below(source_blocks_ - source_blocks);
+    uint64_t from = random_.Below(source_blocks_ - source_blocks);
+    if (mode_ == CopyMode::kNative) {  // nothing else may cross members
+      for (int tries = 0; !CanBeNative(from, next_target_); ++tries) {
+        if (tries == 1000) return false;  // no source is on that member
+        from = random_.Below(source_blocks_ - source_blocks);
+      }
+      uint64_t reach = 1;
+      while (reach < blocks && CanBeNative(from + reach, next_target_ + reach)) ++reach;
+      blocks = reach;
+    }
     *run = {source_, Blocks(from, blocks), DeviceBlock(next_target_)};
     std::memcpy(expected_.data() + next_target_ * layout_.target_block,
-                source_data_.data() + from * layout_.source_block, bytes);
+                source_data_.data() + from * layout_.source_block,
+                blocks * layout_.target_block);
     next_target_ += blocks;
     return true;
+  }
+
+  bool CanBeNative(uint64_t from, uint64_t to) const {
+    return layout_.same_device && MemberOf(layout_, from) == MemberOf(layout_, to);
+  }
+  uint64_t NativeBlocks(const CopyRun& run) const {
+    uint64_t blocks = 0;
+    for (uint64_t i = 0; i < run.from.count.value(); ++i)
+      blocks += CanBeNative(run.from.start.value() + i, run.to.value() + i) ? 1 : 0;
+    return blocks;
   }
 
   const Layout layout_;
   const uint64_t source_blocks_;
   Random random_;
-  const std::unique_ptr<MemDevice> target_;
+  const CopyMode mode_;
+  const std::unique_ptr<Device> target_;
   std::unique_ptr<MemDevice> other_;
   Device* source_ = nullptr;
   std::string source_data_;

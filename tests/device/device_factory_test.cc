@@ -78,13 +78,62 @@ TEST(ParseSpecTest, FaultyStandsInFrontOfAnother) {
   ASSERT_OK_AND_ASSIGN(const DeviceSpec spec,
                        ParseSpec("faulty:seed=7,fail=0.1;faulty:;mem:size=1M"));
   EXPECT_THAT(spec.values, ElementsAre(Pair("seed", "7"), Pair("fail", "0.1")));
-  EXPECT_EQ(spec.inner, "faulty:;mem:size=1M");
+  EXPECT_THAT(spec.inner, ElementsAre("faulty:;mem:size=1M"));
   EXPECT_THAT(ParseSpec("faulty:seed=7"),
               StatusIs(kInvalid, HasSubstr("the device behind it is missing")));
   EXPECT_THAT(ParseSpec("faulty:seed=7;"), StatusIs(kInvalid));
   EXPECT_THAT(ParseSpec("faulty:fial=1;mem:size=1M"),
               StatusIs(kInvalid, HasSubstr("\"fail\"")));
   EXPECT_THAT(ParseSpec("faulty:;men:size=1M"), StatusIs(kInvalid, HasSubstr("\"mem\"")));
+}
+
+TEST(ParseSpecTest, MembersWithASemicolonStandInParentheses) {
+  ASSERT_OK_AND_ASSIGN(
+      const DeviceSpec spec,
+      ParseSpec("stripe:64K;(faulty:seed=1;mem:size=1M);mem:size=1M;(file:/a(b);c)"));
+  EXPECT_EQ(spec.argument, "64K");
+  EXPECT_THAT(spec.inner,
+              ElementsAre("faulty:seed=1;mem:size=1M", "mem:size=1M", "file:/a(b);c"));
+  ASSERT_OK_AND_ASSIGN(
+      const DeviceSpec nested,
+      ParseSpec("concat:(stripe:4K;mem:size=1M;(faulty:;mem:size=1M));file:/a)b("));
+  EXPECT_EQ(nested.argument, "");
+  EXPECT_THAT(nested.inner,
+              ElementsAre("stripe:4K;mem:size=1M;(faulty:;mem:size=1M)", "file:/a)b("));
+  // Behind faulty stands one SPEC, which needs none.
+  ASSERT_OK_AND_ASSIGN(const DeviceSpec faulty,
+                       ParseSpec("faulty:;(concat:mem:size=1M;mem:size=1M)"));
+  EXPECT_THAT(faulty.inner, ElementsAre("concat:mem:size=1M;mem:size=1M"));
+  ASSERT_OK_AND_ASSIGN(const DeviceSpec bare,
+                       ParseSpec("faulty:;concat:mem:size=1M;mem:size=1M"));
+  EXPECT_EQ(bare.inner, faulty.inner);
+}
+
+TEST(ParseSpecTest, RefusesMembersThatCannotBe) {
+  const auto refuses = [](const char* spec, const char* message) {
+    EXPECT_THAT(ParseSpec(spec), StatusIs(kInvalid, ::testing::StartsWith(message)))
+        << spec;
+  };
+  refuses("stripe:64K", "stripe: the device behind it is missing, as in stripe:CHUNK;");
+  refuses("stripe:;mem:size=1M;mem:size=1M", "stripe: CHUNK is missing");
+  refuses("stripe:64K;mem:size=1M", "stripe: two members or more, not one");
+  refuses("concat:mem:size=1M", "concat: two members or more, not one");
+  refuses("concat:", "concat: member 1: ");
+  refuses("stripe:64K;mem:size=1M;", "stripe: member 2: ");
+  refuses("stripe:64K;mem:size=1M;men:size=1M",
+          "stripe: member 2: unknown device \"men\"");
+  refuses(
+      "stripe:64K;faulty:seed=1;mem:size=1M",
+      "stripe: member 1: faulty: the device behind it is missing (as one of several it "
+      "stands in parentheses)");
+  refuses("stripe:64K;(mem:size=1M;mem:size=1M",
+          "stripe: no \")\" matches the first \"(\" of \"(mem:size=1M;mem:size=1M\"");
+  refuses("stripe:64K;(mem:size=1M)x;mem:size=1M",
+          "stripe: \"x;mem:size=1M\" follows a SPEC in parentheses");
+  refuses("faulty:;(mem:size=1M);", "faulty: \";\" follows a SPEC in parentheses");
+  std::string deep;
+  for (int i = 0; i < 20; ++i) deep += "faulty:;";
+  refuses((deep + "mem:size=1M").c_str(), "SPECs are nested more than 16 deep");
 }
 
 TEST(ParseSpecTest, NamesTheNearestBackendAndKey) {
@@ -167,6 +216,14 @@ TEST(OpenDeviceTest, RefusesAbsurdValues) {
            {"faulty:fail=often;mem:size=1M", "\"often\" is not a number"},
            {"faulty:fail=nan;mem:size=1M", "not from 0 to 1"},
            {"faulty:seed=1;mem", "size is missing"},
+           {"stripe:0;mem:size=1M;mem:size=1M", "stripe: CHUNK: a size of zero"},
+           {"stripe:x;mem:size=1M;mem:size=1M", "stripe: CHUNK: \"x\" is not a size"},
+           {"stripe:6000;mem:size=1M;mem:size=1M", "stripe: a chunk of 6000 bytes"},
+           {"stripe:2M;mem:size=1M;mem:size=1M", "no room for a chunk of 2097152 bytes"},
+           {"stripe:64K;mem:size=1M;mem", "stripe: member 2: mem: size is missing"},
+           {"concat:mem:size=1M;mem:size=1M,block=512", "has blocks of 512 bytes"},
+           {"concat:mem:size=1M;mem:size=1M,zone=64K", "has zones of 16 blocks"},
+           {"stripe:64K;mem:size=1M,zone=64K;mem:size=1M,zone=64K", "is zoned"},
            {"file:/nowhere,size=1G,block=5", "power of two"}}) {
     EXPECT_THAT(OpenDevice(spec), StatusIs(kInvalid, HasSubstr(message))) << spec;
   }
@@ -220,6 +277,27 @@ TEST_F(OpenFileTest, ForeignDataIsOverwrittenOnlyByForce) {
   options.access = Access::kReadWrite;
   options.force = true;
   EXPECT_THAT(OpenDevice(Spec(), options), IsOk());
+}
+
+// Each member is looked at by itself, though it is the whole that will be written.
+TEST_F(OpenFileTest, ForeignDataOnOneMemberIsOverwrittenOnlyByForce) {
+  MakeFile("somebody's database");
+  const std::string spec = absl::StrCat("stripe:64K;mem:size=1M;", Spec());
+  EXPECT_THAT(OpenDevice(spec), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                         AllOf(HasSubstr("stripe: member 2: file:"),
+                                               HasSubstr("--force"))));
+  OpenOptions options;
+  options.access = Access::kReadOnly;
+  {
+    ASSERT_OK_AND_ASSIGN(const auto device, OpenDevice(spec, options));
+    EXPECT_EQ(device->access(), Access::kReadOnly);
+  }
+  options.access = Access::kReadWrite;
+  options.force = true;
+  EXPECT_THAT(OpenDevice(spec, options), IsOk());
+  EXPECT_THAT(OpenDevice(absl::StrCat("concat:", Spec(), ";", Spec()), options),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr("concat: member 2: "), HasSubstr("in use"))));
 }
 
 TEST_F(OpenFileTest, OurOwnDataIsOverwritten) {

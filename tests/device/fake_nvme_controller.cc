@@ -15,6 +15,7 @@ constexpr uint16_t kInvalidField = 0x4002;
 constexpr uint16_t kInvalidNamespace = 0x400b;
 constexpr uint16_t kOutOfRange = 0x4080;
 constexpr uint16_t kSizeLimit = 0x4183;
+constexpr uint16_t kIncompatible = 0x4185;
 constexpr uint16_t kOverlap = 0x4187;
 constexpr uint16_t kZoneBoundary = 0x41b8;
 constexpr uint16_t kZoneFull = 0x41b9;
@@ -71,6 +72,7 @@ FakeNvmeController::FakeNvmeController(const FakeNvmeOptions& options)
 
 uint16_t FakeNvmeController::Admin(Command& command) {
   command.result = 0;
+  if (command.opcode == 0x09 || command.opcode == 0x0a) return Feature(command);
   Page page(4096);
   uint16_t status = kInvalidOpcode;
   if (command.opcode == 0x06) {
@@ -93,6 +95,18 @@ uint16_t FakeNvmeController::Admin(Command& command) {
     std::memcpy(BufferOf(command), page.data(),
                 std::min<size_t>(command.data_len, page.size()));
   return status;
+}
+
+// Set and Get Features: of Host Behavior Support.
+uint16_t FakeNvmeController::Feature(Command& command) {
+  if ((command.cdw10 & 0xff) != 0x16 || command.data_len != 512) return kInvalidField;
+  MutexLock lock(&mu_);
+  if (command.opcode == 0x09) {
+    host_behavior_.assign(DataOf(command), DataOf(command) + 512);
+  } else {
+    std::memcpy(BufferOf(command), host_behavior_.data(), 512);
+  }
+  return kOk;
 }
 
 uint16_t FakeNvmeController::Identify(const Command& command, Page& page) const {
@@ -136,6 +150,8 @@ uint16_t FakeNvmeController::Identify(const Command& command, Page& page) const 
 }
 
 void FakeNvmeController::IdentifyController(Page& page) const {
+  std::fill_n(page.begin() + 4, 20, ' ');
+  std::copy(options_.serial.begin(), options_.serial.end(), page.begin() + 4);
   page[77] = options_.mdts;
   Put(page, 256, uint16_t(options_.enabled_directives != 0 ? 1 << 5 : 0));
   Put(page, 520, options_.oncs);
@@ -270,9 +286,23 @@ uint16_t FakeNvmeController::Deallocate(const Command& c) {
   return kOk;
 }
 
+uint16_t FakeNvmeController::CheckSource(uint32_t nsid, uint64_t lba,
+                                         uint64_t blocks) const {
+  const bool ours = nsid == options_.nsid;
+  if (!ours && (sibling_ == nullptr || nsid != sibling_->options_.nsid))
+    return kInvalidNamespace;
+  const FakeNvmeController& source = ours ? *this : *sibling_;
+  if (source.options_.block_bytes != options_.block_bytes) return kIncompatible;
+  if (blocks > source.options_.mssrl) return kSizeLimit;
+  return source.Fits(lba, blocks) ? kOk : kOutOfRange;
+}
+
 uint16_t FakeNvmeController::Copy(Command& c) {
   const uint32_t ranges = (c.cdw12 & 0xff) + 1;
-  if ((c.cdw12 >> 8 & 0xf) != 0 || c.data_len != 32 * ranges) return kInvalidField;
+  const uint32_t format = c.cdw12 >> 8 & 0xf;
+  const bool across =
+      format == 2 && (options_.ocfs >> 2 & 1) != 0 && (host_behavior_[4] >> 2 & 1) != 0;
+  if ((format != 0 && !across) || c.data_len != 32 * ranges) return kInvalidField;
   if (uint16_t status = CheckDirective(c); status != kOk) return status;
   if (ranges > options_.msrc_0 + 1u) return kSizeLimit;
   uint64_t total = 0;
@@ -281,14 +311,23 @@ uint16_t FakeNvmeController::Copy(Command& c) {
   uint64_t copied = 0;
   for (uint32_t i = 0; i < ranges; ++i) {
     c.result = i;
-    const uint64_t source = Get<uint64_t>(DataOf(c) + 32 * i + 8);
-    const uint64_t blocks = Get<uint16_t>(DataOf(c) + 32 * i + 16) + uint64_t{1};
+    const char* const entry = DataOf(c) + 32 * i;
+    const uint32_t nsid = across ? Get<uint32_t>(entry) : options_.nsid;
+    const uint64_t source = Get<uint64_t>(entry + 8);
+    const uint64_t blocks = Get<uint16_t>(entry + 16) + uint64_t{1};
     const uint64_t target = Slba(c) + copied;
-    if (blocks > options_.mssrl || copied + blocks > options_.mcl) return kSizeLimit;
-    if (!Fits(source, blocks) || !Fits(target, blocks)) return kOutOfRange;
-    if (source < Slba(c) + total && Slba(c) < source + blocks) return kOverlap;
+    if (copied + blocks > options_.mcl) return kSizeLimit;
+    if (uint16_t status = CheckSource(nsid, source, blocks); status != kOk) return status;
+    if (!Fits(target, blocks)) return kOutOfRange;
+    const bool ours = nsid == options_.nsid;
+    if (ours && source < Slba(c) + total && Slba(c) < source + blocks) return kOverlap;
     if (uint16_t status = Advance(target, blocks); status != kOk) return status;
-    std::memmove(At(target), At(source), blocks * options_.block_bytes);
+    const size_t bytes = blocks * options_.block_bytes;
+    if (ours) {
+      std::memmove(At(target), At(source), bytes);
+    } else {
+      std::memcpy(At(target), sibling_->Contents(source, blocks).data(), bytes);
+    }
     copied += blocks;
   }
   c.result = 0;
@@ -379,6 +418,16 @@ uint16_t FakeNvmeController::ZoneReceive(const Command& c) {
 }
 
 // ---- What tests ask ----
+
+uint8_t FakeNvmeController::host_behavior(size_t at) const {
+  MutexLock lock(&mu_);
+  return host_behavior_[at];
+}
+
+void FakeNvmeController::SetHostBehavior(size_t at, uint8_t value) {
+  MutexLock lock(&mu_);
+  host_behavior_[at] = value;
+}
 
 void FakeNvmeController::FailNext(uint8_t opcode, uint16_t status, uint64_t result) {
   MutexLock lock(&mu_);

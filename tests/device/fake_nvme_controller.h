@@ -37,6 +37,7 @@ struct FakeNvmeOptions {
   uint8_t mdts = 0;
   uint16_t oncs = 0x10c;  // Copy, Write Zeroes, Dataset Management
   uint16_t ocfs = 1;
+  std::string serial = "fake";
   uint16_t mssrl = 8;
   uint32_t mcl = 16;
   uint8_t msrc_0 = 2;
@@ -66,6 +67,13 @@ class FakeNvmeController {
   uint16_t Admin(nvme_passthru_cmd64& command);
   uint16_t Io(nvme_passthru_cmd64& command);
 
+  // Another namespace of the same controller, which copies to this one may name. It must outlive
+  // this. Copies go one way at a time.
+  void SetSibling(const FakeNvmeController* sibling) { sibling_ = sibling; }
+  // Byte `at` of Host Behavior Support.
+  uint8_t host_behavior(size_t at) const;
+  void SetHostBehavior(size_t at, uint8_t value);
+
   // The next I/O command with that opcode ends so, without being executed.
   void FailNext(uint8_t opcode, uint16_t status, uint64_t result = 0);
   // One more zone has this capacity from now on.
@@ -91,6 +99,9 @@ class FakeNvmeController {
   using Page = std::vector<uint8_t>;
 
   uint16_t Identify(const nvme_passthru_cmd64& command, Page& page) const;
+  uint16_t Feature(nvme_passthru_cmd64& command);
+  // What a range of a copy may name, and where it is.
+  uint16_t CheckSource(uint32_t nsid, uint64_t lba, uint64_t blocks) const;
   void IdentifyController(Page& page) const;
   void IdentifyNamespace(Page& page) const;
   bool zoned() const { return options_.zone_blocks != 0; }
@@ -121,6 +132,8 @@ class FakeNvmeController {
   std::vector<Zone> zones_ ABSL_GUARDED_BY(mu_);
   std::vector<Fault> faults_ ABSL_GUARDED_BY(mu_);
   std::vector<Seen> seen_ ABSL_GUARDED_BY(mu_);
+  Page host_behavior_ ABSL_GUARDED_BY(mu_) = Page(512);
+  const FakeNvmeController* sibling_ = nullptr;
 };
 
 }  // namespace gleaner::testing

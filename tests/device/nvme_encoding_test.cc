@@ -62,6 +62,63 @@ TEST(NvmeEncodingTest, PlacementHintsStandInTheUpperHalves) {
               ElementsAre(0x19, 7, 32, 9, 0, 0x00200000, 0xabcd0000));
 }
 
+TEST(NvmeEncodingTest, CopyFromAnotherNamespaceListsItsRangesInFormat2) {
+  std::vector<char> list;
+  const NvmeNamespace other = {
+      .nsid = 0x01020304, .block_bytes = 512, .first_block = DeviceBlock(0x100)};
+  const NvmeCommand copy =
+      EncodeCopyFrom(kSpace, other, {Blocks(0x1122334455667788, 1), Blocks(0x10, 0x1235)},
+                     DeviceBlock(0x200000003), {}, list);
+  EXPECT_THAT(Words(copy), ElementsAre(0x19, 7, 64, 3, 2, 0x201, 0));
+  EXPECT_EQ(Hex(list),
+            "0403020100000000"  // SNSID
+            "8878665544332211"
+            "0000000000000000"
+            "0000000000000000"
+            "0403020100000000"
+            "1001000000000000"
+            "3412000000000000"
+            "0000000000000000");
+}
+
+TEST(NvmeEncodingTest, FormatsOfOtherNamespacesAreOfferedInOcfsAndEnabledByHostBehavior) {
+  NvmePage page{};
+  page[521] = 1;    // ONCS: Copy
+  page[534] = 0x5;  // OCFS: 0h and 2h
+  EXPECT_TRUE(DecodeController(page).copy_across);
+  page[534] = 0xb;  // 0h, 1h and 3h, which is for larger protection information
+  EXPECT_FALSE(DecodeController(page).copy_across);
+  page[534] = 0x5;
+  page[521] = 0;
+  EXPECT_FALSE(DecodeController(page).copy_across);
+
+  NvmeHostBehavior behavior{};
+  behavior[0] = 1;  // ACRE, which is not ours
+  behavior[4] = 0x10;
+  EXPECT_TRUE(SetCopyAcross(behavior));
+  EXPECT_EQ(behavior[0], 1);
+  EXPECT_EQ(behavior[4], 0x14);
+  EXPECT_EQ(behavior[5], 0);
+  EXPECT_FALSE(SetCopyAcross(behavior));
+}
+
+TEST(NvmeEncodingTest, AControllerIsKnownByItsNamesAndNumber) {
+  NvmePage page{};
+  EXPECT_EQ(DecodeController(page).identity, "");
+  for (size_t i = 4; i < 64; ++i) page[i] = ' ';
+  EXPECT_EQ(DecodeController(page).identity, "");
+  page[4] = 'S';
+  const std::string identity = DecodeController(page).identity;
+  EXPECT_THAT(identity, ::testing::Not(""));
+  for (const size_t field : {0, 4, 24, 78, 768}) {  // VID, SN, MN, CNTLID, SUBNQN
+    NvmePage other = page;
+    other[field] = 'x';
+    EXPECT_NE(DecodeController(other).identity, identity) << field;
+  }
+  page[100] = 1;  // something else
+  EXPECT_EQ(DecodeController(page).identity, identity);
+}
+
 TEST(NvmeEncodingTest, CopyListsItsRangesInFormat0) {
   std::vector<char> list;
   const NvmeCommand copy =

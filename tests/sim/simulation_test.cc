@@ -114,6 +114,41 @@ TEST(SimulationTest, SameSeedSameResultOtherSeedOtherResult) {
   EXPECT_NE(a.relocated_blocks, c.relocated_blocks);
 }
 
+// Which way a copy goes, native within a member or emulated across, decides nothing else.
+TEST(SimulationTest, SeveralMembersMakeTheModelsDecisions) {
+  for (const CopyMode copy : {CopyMode::kEmulate, CopyMode::kAuto}) {
+    SimulationConfig config = SmallConfig();
+    config.copy = copy;
+    ASSERT_OK_AND_ASSIGN(const Traced model, RunTraced(config));
+    for (const char* spec :
+         {"stripe:256K;mem:size=48M;mem:size=48M",  // a segment a chunk
+          "stripe:20K;mem:size=32M;mem:size=32M;mem:size=32M",
+          "concat:mem:size=31M;(stripe:1M;mem:size=32M;mem:size=32M)"}) {
+      SCOPED_TRACE(spec);
+      config.device = spec;
+      ASSERT_OK_AND_ASSIGN(const Traced device, RunTraced(config));
+      EXPECT_EQ(device.victims, model.victims);
+      EXPECT_GE(device.result.verified_blocks, *config.volume_blocks);
+      const RelocationCounters& r = device.result.relocation;
+      EXPECT_EQ(r.native_blocks + r.emulated_blocks, device.result.relocated_blocks);
+      if (copy == CopyMode::kEmulate) {
+        EXPECT_EQ(Comparable(device.result), Comparable(model.result));
+      } else {
+        EXPECT_GT(r.native_blocks, 0u);
+        EXPECT_GT(r.emulated_blocks, 0u);
+      }
+    }
+  }
+}
+
+TEST(SimulationTest, NativeCopiesAcrossMembersAreRefused) {
+  SimulationConfig config = SmallConfig();
+  config.device = "stripe:256K;mem:size=48M;mem:size=48M";
+  EXPECT_THAT(RunSimulation(config, {}).status(),
+              StatusIs(absl::StatusCode::kUnimplemented,
+                       HasSubstr("they lie on different members")));
+}
+
 // A zoned device decides the segments; the whole run works through its write pointers.
 TEST(SimulationTest, ZonedDeviceIsVerified) {
   for (const char* placement : {"none", "gc-log", "age-match"}) {
@@ -128,6 +163,15 @@ TEST(SimulationTest, ZonedDeviceIsVerified) {
       EXPECT_GE(result.verified_blocks, 12'000u) << placement;
       EXPECT_GT(result.segments_cleaned, 50u);
     }
+    SimulationConfig config = SmallConfig();
+    config.segment_blocks.reset();
+    config.placement = placement;
+    config.copy = CopyMode::kAuto;
+    config.device =
+        "concat:mem:size=30M,zone=1M,zone_capacity=768K,max_open=8;"
+        "mem:size=90M,zone=1M,zone_capacity=768K,max_open=9";
+    ASSERT_OK_AND_ASSIGN(const SimulationResult result, RunSimulation(config, {}));
+    EXPECT_GE(result.verified_blocks, 12'000u) << placement;
   }
 }
 
