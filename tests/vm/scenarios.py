@@ -25,6 +25,7 @@ class Scenario:
     variables: dict = field(default_factory=dict)  # of the script's environment
     modules: tuple = ("nvme",)  # of the kernel, loaded at boot
     programs: tuple = ("gleaner",)  # of ours, in the guest's /bin
+    tools: tuple = ()  # paths of Debian's programs, beside those that every guest has
     backend: str = "nvme"  # the first word of the SPEC
     node: str = "/dev/nvme0n1"
 
@@ -32,7 +33,8 @@ class Scenario:
         """What the script finds in its environment."""
         block_bytes = self.namespaces[0].block_bytes
         return {"SCRIPT": self.script, "BACKEND": self.backend, "NODE": self.node,
-                "BLOCK": str(block_bytes), **self.variables}
+                "BLOCK": str(block_bytes), "PROGRAMS": ",".join(self.programs),
+                **self.variables}
 
 
 _ZONES = {"ZONE": 256, "ZONE_CAPACITY": 192, "MAX_OPEN": 4, "MAX_ACTIVE": 6,
@@ -43,6 +45,10 @@ _ZONED = {"zoned": "on", "zoned.zone_size": "1M", "zoned.zone_capacity": "768K",
 _COPY = {"mssrl": 8, "mcl": 16, "msrc": 2}
 _SMALL_ZONES = {"zoned": "on", "zoned.zone_size": "256K", "zoned.zone_capacity": "192K",
                 "zoned.max_open": 3, "zoned.max_active": 4}
+_SCSI = {"modules": ("nvme", "configfs", "target_core_iblock", "tcm_loop", "sd_mod", "sg"),
+         "backend": "scsi", "node": "/dev/sda"}
+_SG3_UTILS = ("/usr/bin/sg_copy_results", "/usr/bin/sg_inq", "/usr/bin/sg_readcap",
+              "/usr/bin/sg_xcopy")
 _SLOW = Namespace(size_mib=32, written_bytes_per_second=6 << 20)
 
 SCENARIOS = [
@@ -60,6 +66,8 @@ SCENARIOS = [
     Scenario("partition", "partition.sh", (Namespace(512),), node="/dev/nvme0n1p1"),
     Scenario("tcp", "tcp.sh", variables={"NATIVE": "no"}, node="/dev/nvme1n1",
              modules=("nvme", "configfs", "nvmet-tcp", "nvme-tcp")),
+    Scenario("scsi", "scsi.sh", tools=_SG3_UTILS, **_SCSI),
+    Scenario("scsi-512", "scsi.sh", (Namespace(512),), tools=_SG3_UTILS, **_SCSI),
     Scenario("killed", "interrupted.sh", (_SLOW,), variables={"WHAT": "killed"}),
     Scenario("removed", "interrupted.sh", (_SLOW,), variables={"WHAT": "detached,unplugged"}),
     Scenario("conformance", "conformance.sh",
@@ -70,4 +78,8 @@ SCENARIOS = [
              {"NODES": "nvme0n1,nvme0n2,nvme0n3,ng0n1,ng0n3"},
              programs=("device_conformance_test", "copy_conformance_test",
                        "zone_conformance_test")),
+    # The target's limits are not those that the suite demands of a copy.
+    Scenario("scsi-conformance", "conformance.sh", (Namespace(4096, 2), Namespace(512, 2)),
+             variables={"NODES": "sda,sdb,sg0", "BEHIND": "nvme0n1,nvme0n2"},
+             programs=("device_conformance_test",), **_SCSI),
 ]

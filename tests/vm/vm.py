@@ -147,7 +147,7 @@ def run_scenario(scenario, kernel, ours, options):
     with tempfile.TemporaryDirectory(prefix="gleaner-vm-") as folder:
         initramfs = f"{folder}/initramfs"
         scripts = [f"{FOLDER}/guest/{name}" for name in [*GUEST_SCRIPTS, scenario.script]]
-        programs = SYSTEM_PROGRAMS + [ours[name] for name in scenario.programs]
+        programs = [*SYSTEM_PROGRAMS, *scenario.tools] + [ours[name] for name in scenario.programs]
         image.write_initramfs(initramfs, kernel, scenario.modules, programs, scripts)
         results, console = boot(scenario, kernel, initramfs, folder, options)
     if not options.console:
