@@ -160,6 +160,10 @@ bool HasSense(const ScsiResult& r) {
   return r.sense.valid && (r.status == kCheckCondition || r.driver == kDriverSense);
 }
 
+bool WasRecovered(const ScsiSense& sense) {
+  return sense.key == Key::kNoSense || sense.key == Key::kRecoveredError;
+}
+
 }  // namespace
 
 bool Succeeded(const ScsiResult& r) {
@@ -167,8 +171,7 @@ bool Succeeded(const ScsiResult& r) {
       r.untransferred_bytes != 0)
     return false;
   if (HasSense(r)) {
-    return !r.sense.deferred &&
-           (r.sense.key == Key::kNoSense || r.sense.key == Key::kRecoveredError);
+    return !r.sense.deferred && WasRecovered(r.sense);
   }
   return r.status == kGood || r.status == kConditionMet;
 }
@@ -181,7 +184,8 @@ ScsiRetry RetryOf(const ScsiResult& r) {
   }
   if (HasSense(r)) {
     const ScsiSense& sense = r.sense;
-    if (sense.deferred) return ScsiRetry::kNo;  // an earlier write is lost
+    // This command was not executed; an earlier one is done after all, or its data is lost.
+    if (sense.deferred) return WasRecovered(sense) ? ScsiRetry::kAtOnce : ScsiRetry::kNo;
     if (sense.key == Key::kUnitAttention) return ScsiRetry::kAtOnce;
     if (sense.key == Key::kAbortedCommand && sense.asc != 0x10) return ScsiRetry::kAtOnce;
     const bool passes = sense.asc == 0x04 && (sense.ascq == 0x01 || sense.ascq == 0x0a);

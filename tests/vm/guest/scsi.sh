@@ -36,10 +36,10 @@ test_with_sg_xcopy() {
   fill
   for mode in native emulate; do
     copies "$mode" 50+100 3000
-    sg_xcopy if="$NODE" of="$NODE" bs="$BLOCK" skip=3000 seek=3200 count=100
+    sg_xcopy if=$GENERIC of=$GENERIC bs="$BLOCK" skip=3000 seek=3200 count=100
     expect_copy 3000+100 3200
     compare
-    sg_xcopy if="$NODE" of="$NODE" bs="$BLOCK" skip=900 seek=3400 count=100
+    sg_xcopy if=$GENERIC of=$GENERIC bs="$BLOCK" skip=900 seek=3400 count=100
     expect_copy 900+100 3400
     copies "$mode" 3400+100 3600
   done
@@ -87,12 +87,14 @@ test_protected() {
 # A disk that goes away ends the run with an error, whatever was in flight.
 test_removed() {
   local code=0 runner
+  dd if=/dev/zero of="$NODE" bs=1M count=4 oflag=direct status=none
   gleaner simulate --workload=uniform --volume_blocks=4096 --writes=1000 --seed=7 \
     --device="$DEVICE" --copy=native --force --json >/tmp/out 2>/tmp/err &
   runner=$!
-  until [ "$(cut -d' ' -f7 <"/sys/block/${NODE#/dev/}/stat" | tr -dc 0-9)" != "" ] &&
-    grep -q scsi "/proc/$runner/cmdline"; do sleep 0.1; done
-  sleep 2
+  until read_blocks "$NODE" 0 1 | tr -d '\0' | grep -q .; do
+    kill -0 $runner
+    usleep 50000
+  done
   echo 1 >"/sys/block/${NODE#/dev/}/device/delete"
   wait $runner || code=$?
   cat /tmp/err
