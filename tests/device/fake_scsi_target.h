@@ -73,7 +73,7 @@ class FakeScsiTarget {
     uint8_t opcode = 0;
     uint8_t status = 0;
     uint16_t host = 0;
-    std::string sense;  // bytes, in hex
+    std::string sense = {};  // bytes, in hex
     int times = 1;
     int error = 0;  // an errno: the system call fails
     int resid = 0;  // the command succeeds, but for so many bytes

@@ -8,17 +8,20 @@
 #include <cerrno>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "device/aligned_buffer.h"
 #include "device/blocking_io.h"
 #include "device/copy_engine.h"
+#include "tests/device/copy_testing.h"
 #include "tests/device/fake_scsi.h"
 #include "tests/testing/status_matchers.h"
 
 namespace gleaner {
 namespace {
 
+using ::gleaner::testing::Blocks;
 using ::gleaner::testing::FakeScsi;
 using ::gleaner::testing::FakeScsiSetup;
 using ::gleaner::testing::FakeScsiTarget;
@@ -31,15 +34,9 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using Code = absl::StatusCode;
 
-// Sense data of fixed format, in hex.
-constexpr char kUnitAttention[] = "700006000000000a000000002900000000 00";
 constexpr uint8_t kRead = 0x88;
 constexpr uint8_t kWrite = 0x8a;
 constexpr uint8_t kCopy = 0x83;
-
-DeviceRange Blocks(uint64_t start, uint64_t count) {
-  return {DeviceBlock(start), DeviceBlockCount(count)};
-}
 
 class ScsiDeviceTest : public ::testing::Test {
  protected:
@@ -176,9 +173,9 @@ TEST_F(ScsiDeviceTest, GeometryIsWhatTheDiskAndTheKernelSay) {
   EXPECT_FALSE(device_->geometry().volatile_write_cache);
   Open({.target = {.has_mode_sense_10 = false, .write_cache = false}});
   EXPECT_FALSE(device_->geometry().volatile_write_cache);
-  Open({.target = {.has_mode_sense_10 = false,
-                   .has_mode_sense_6 = false,
-                   .write_cache = false}});
+  Open(
+      {.target = {
+           .has_mode_sense_10 = false, .has_mode_sense_6 = false, .write_cache = false}});
   EXPECT_TRUE(device_->geometry().volatile_write_cache);  // who knows
   Open({.target = {.max_transfer_blocks = 0, .max_write_same_blocks = 0},
         .nodes = {.max_segments = ""}});
@@ -218,9 +215,8 @@ TEST_F(ScsiDeviceTest, ErrorsOfTheSystemAreExplained) {
 
 TEST_F(ScsiDeviceTest, ADiskThatIsNotReadySaysSo) {
   fake_ = std::make_unique<FakeScsi>(FakeScsiSetup{});
-  target().FailNext({.opcode = 0x9e,
-                     .status = 0x02,
-                     .sense = "7000020000000000000000003a00"});
+  target().FailNext(
+      {.opcode = 0x9e, .status = 0x02, .sense = "7000020000000000000000003a00"});
   EXPECT_THAT(OpenNode(fake_->block_node()),
               StatusIs(Code::kUnavailable, HasSubstr("read capacity: medium not")));
 }
@@ -242,7 +238,10 @@ TEST_F(ScsiDeviceTest, ADiskWithoutCopySaysWhy) {
     bool offered;
   } cases[] = {
       {{.third_party_copy = false}, "it offers no third-party copy", false},
-      {{.designators = "51940004" "00000001"}, "it has no designator", false},
+      {{.designators = "51940004"
+                       "00000001"},
+       "it has no designator",
+       false},
       {{.has_vital_pages = false}, "it has no designator", false},
       {{.tells_copy_parameters = false}, "it does not tell the limits", false},
       {{.max_segments = 0}, "its limits leave no room", true},
@@ -360,9 +359,8 @@ TEST_F(ScsiDeviceTest, AVanishedDiskIsUnavailable) {
 
 TEST_F(ScsiDeviceTest, OtherFailuresAreNotRepeated) {
   Open({});
-  target().FailNext({.opcode = kWrite,
-                     .status = 0x02,
-                     .sense = "7000070000000000000000002700"});
+  target().FailNext(
+      {.opcode = kWrite, .status = 0x02, .sense = "7000070000000000000000002700"});
   EXPECT_THAT(Write(3).status,
               StatusIs(Code::kPermissionDenied, HasSubstr("write protected")));
   target().FailNext({.opcode = kWrite, .status = 0x18});
@@ -379,23 +377,16 @@ TEST_F(ScsiDeviceTest, OtherFailuresAreNotRepeated) {
 class ScsiCopyEngineTest : public ScsiDeviceTest {
  protected:
   // Copies blocks 0 to 7, in three ranges, to block 64.
-  CopyJobResult CopyAll(CopyMode mode) {
+  CopyResult CopyAll(CopyMode mode) {
     for (uint64_t i = 0; i < 8; ++i)
       EXPECT_THAT(Write(i, static_cast<char>('a' + i)).status, IsOk());
-    queue_.reset();
-    CopyEngineOptions options;
-    options.mode = mode;
-    auto engine = CopyEngine::Create(device_.get(), options);
-    EXPECT_THAT(engine, IsOk());
+    const auto engine = testing::Engine(*device_, mode);
     CopyJob job;
     job.runs = {{device_.get(), Blocks(0, 2), DeviceBlock(64)},
                 {device_.get(), Blocks(4, 4), DeviceBlock(66)},
                 {device_.get(), Blocks(2, 2), DeviceBlock(70)}};
-    CopyJobResult result;
-    EXPECT_THAT((*engine)->Submit(job, [&](const CopyJobResult& r) { result = r; }),
-                IsOk());
-    while ((*engine)->in_flight() > 0) EXPECT_THAT((*engine)->Wait(), IsOk());
-    counters_ = (*engine)->counters();
+    const CopyResult result = testing::RunJob(*engine, std::move(job));
+    counters_ = engine->counters();
     return result;
   }
   // The first bytes of blocks 64 to 71.
@@ -407,20 +398,42 @@ class ScsiCopyEngineTest : public ScsiDeviceTest {
   CopyCounters counters_;
 };
 
-TEST_F(ScsiCopyEngineTest, ALiarAboutItsSegmentsIsFoundOut) {
+TEST_F(ScsiCopyEngineTest, WhatHasTooManySegmentsIsSplit) {
   Open({.target = {.real_max_segments = 1}});
   EXPECT_THAT(CopyAll(CopyMode::kNative).status, IsOk());
   EXPECT_EQ(Copied(), "abefghcd");
-  EXPECT_EQ(device_->copy_limits().max_copy_ranges, 1u);
+  EXPECT_EQ(counters_.native_blocks, DeviceBlockCount(8));
+  EXPECT_GE(counters_.failed_commands, 1u);
 }
 
-TEST_F(ScsiCopyEngineTest, OnlyTheFailedRangesAreEmulated) {
+TEST_F(ScsiCopyEngineTest, OnlyWhatWasNotCopiedIsEmulated) {
+  Open({});
+  // At the second of three segments: two blocks are said to be on media.
+  target().FailNext({.opcode = kCopy,
+                     .status = 0x02,
+                     .sense = "70000a00000000"
+                              "0a"
+                              "00000001"
+                              "1100"});
+  EXPECT_THAT(CopyAll(CopyMode::kAuto).status, IsOk());
+  EXPECT_EQ(Copied(), std::string("\0\0efghcd", 8));
+  EXPECT_EQ(counters_.native_blocks, DeviceBlockCount(2));
+  EXPECT_EQ(counters_.emulated_blocks, DeviceBlockCount(6));
+  EXPECT_TRUE(device_->copy_limits().can_copy());
+}
+
+TEST_F(ScsiCopyEngineTest, ACopyOfABusyDiskIsSentAgain) {
   Open({});
   target().FailNext({.opcode = kCopy,
                      .status = 0x02,
-                     .sense = "70000a0000000a0000000000 1100"});
-  EXPECT_THAT(CopyAll(CopyMode::kAuto).status, IsOk());
+                     .sense = "70000a00000000"
+                              "0a"
+                              "00000000"
+                              "0d01",
+                     .times = 2});
+  EXPECT_THAT(CopyAll(CopyMode::kNative).status, IsOk());
   EXPECT_EQ(Copied(), "abefghcd");
+  EXPECT_EQ(counters_.retries, 2u);
 }
 
 TEST_F(ScsiCopyEngineTest, ADiskThatDoesNotCopyAfterAllIsNotAskedAgain) {

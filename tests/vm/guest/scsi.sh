@@ -88,10 +88,11 @@ test_protected() {
 test_removed() {
   local code=0 runner
   dd if=/dev/zero of="$NODE" bs=1M count=4 oflag=direct status=none
-  gleaner simulate --workload=uniform --volume_blocks=4096 --writes=1000 --seed=7 \
+  gleaner simulate --workload=uniform --volume_blocks=4096 --writes=1000 --segment_blocks=64 --seed=7 \
     --device="$DEVICE" --copy=native --force --json >/tmp/out 2>/tmp/err &
   runner=$!
   until read_blocks "$NODE" 0 1 | tr -d '\0' | grep -q .; do
+    kill -0 $runner || cat /tmp/err
     kill -0 $runner
     usleep 50000
   done
