@@ -198,7 +198,8 @@ constexpr DeviceBackend kBackends[] = {
      false,
      OpenNvme},
     {"scsi",
-     "scsi:NODE: a SCSI disk (/dev/sda or /dev/sg0) or a partition (/dev/sda1), with its own "
+     "scsi:NODE: a SCSI disk (/dev/sda or /dev/sg0) or a partition (/dev/sda1), with its "
+     "own "
      "EXTENDED COPY",
      "NODE",
      {},

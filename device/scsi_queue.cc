@@ -154,7 +154,10 @@ void ScsiQueue::Fail(uint32_t id, const ScsiResult& result) {
     SendNext(id);
     return;
   }
-  if (failed.type == OpType::kCopy) failure.ranges_copied = RangesCopied(result);
+  if (failed.type == OpType::kCopy) {
+    failure.ranges_copied = RangesCopied(result);
+    failure.too_many_ranges = HasTooManyRanges(result);
+  }
   Finish(id, failure);
 }
 

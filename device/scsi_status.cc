@@ -223,6 +223,10 @@ absl::Status ScsiStatus(const ScsiResult& r, absl::string_view what) {
                                                     meaning.name, r.status));
 }
 
+bool HasTooManyRanges(const ScsiResult& r) {
+  return HasSense(r) && !r.sense.deferred && r.sense.asc == 0x26 && r.sense.ascq == 0x08;
+}
+
 uint32_t RangesCopied(const ScsiResult& r) {
   return HasSense(r) && !r.sense.deferred ? r.sense.segment : 0;
 }

@@ -44,6 +44,8 @@ ScsiRetry RetryOf(const ScsiResult& result);
 // `result` has not succeeded; `what` says of what command, on what.
 absl::Status ScsiStatus(const ScsiResult& result, absl::string_view what);
 
+// Whether a copy failed for having too many of them.
+bool HasTooManyRanges(const ScsiResult& result);
 // The number of ranges that a failed copy has done before the one that it failed at.
 uint32_t RangesCopied(const ScsiResult& result);
 

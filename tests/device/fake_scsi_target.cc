@@ -325,7 +325,7 @@ FakeScsiTarget::Answer FakeScsiTarget::Copy(const sg_io_hdr_t& header) {
       Get(disk + 29, 3) != options_.block_bytes)
     return Refuse(0xa, 0x0d, 0x02);
   for (uint16_t number = 0; number < segments / 28; ++number) {
-    const Answer answer = CopySegment(disk + 32 + number * 28, number);
+    Answer answer = CopySegment(disk + 32 + number * 28, number);
     if (answer.status != 0) return answer;
   }
   return {};

@@ -119,7 +119,7 @@ TEST(ScsiEncodingTest, AnExtendedCopyNamesTheDiskOnceAndEachSource) {
 TEST(ScsiEncodingTest, LongCopiesHaveMoreTime) {
   const ScsiDesignator name = {1, 3, "12345678"};
   std::vector<char> list;
-  const auto timeout = [&](std::vector<DeviceRange> sources) {
+  const auto timeout = [&](const std::vector<DeviceRange>& sources) {
     return EncodeExtendedCopy(kPartition, name, sources, DeviceBlock(0),
                               ScsiListIds::kOne, list)
         .timeout_ms;

@@ -155,6 +155,12 @@ TEST(ScsiStatusTest, AnEarlierCommandThatFailedHasLostData) {
   EXPECT_EQ(RetryOf(result), kAtOnce);
 }
 
+TEST(ScsiStatusTest, TooManySegmentsAreTooManyRanges) {
+  EXPECT_TRUE(HasTooManyRanges(WithSense(0x5, 0x26, 0x08)));
+  EXPECT_FALSE(HasTooManyRanges(WithSense(0x5, 0x26, 0x00)));
+  EXPECT_FALSE(HasTooManyRanges(WithStatus(0x08)));
+}
+
 TEST(ScsiStatusTest, OnlyAnAbortedCopySaysHowFarItCame) {
   ScsiResult result = WithSense(0xa, 0x0d, 0x01);
   result.sense.segment = 3;

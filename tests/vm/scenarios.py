@@ -46,7 +46,8 @@ _COPY = {"mssrl": 8, "mcl": 16, "msrc": 2}
 _SMALL_ZONES = {"zoned": "on", "zoned.zone_size": "256K", "zoned.zone_capacity": "192K",
                 "zoned.max_open": 3, "zoned.max_active": 4}
 _SCSI = {"modules": ("nvme", "configfs", "target_core_iblock", "tcm_loop", "sd_mod", "sg"),
-         "backend": "scsi", "node": "/dev/sda"}
+         "backend": "scsi"}
+_DISK = {"node": "/dev/sda", "variables": {"BEHIND": "/dev/nvme0n1"}, **_SCSI}
 _SG3_UTILS = ("/usr/bin/sg_copy_results", "/usr/bin/sg_inq", "/usr/bin/sg_readcap",
               "/usr/bin/sg_xcopy")
 _SLOW = Namespace(size_mib=32, written_bytes_per_second=6 << 20)
@@ -66,8 +67,10 @@ SCENARIOS = [
     Scenario("partition", "partition.sh", (Namespace(512),), node="/dev/nvme0n1p1"),
     Scenario("tcp", "tcp.sh", variables={"NATIVE": "no"}, node="/dev/nvme1n1",
              modules=("nvme", "configfs", "nvmet-tcp", "nvme-tcp")),
-    Scenario("scsi", "scsi.sh", tools=_SG3_UTILS, **_SCSI),
-    Scenario("scsi-512", "scsi.sh", (Namespace(512),), tools=_SG3_UTILS, **_SCSI),
+    Scenario("scsi", "scsi.sh", tools=_SG3_UTILS, **_DISK),
+    Scenario("scsi-512", "scsi.sh", (Namespace(512),), tools=_SG3_UTILS, **_DISK),
+    Scenario("scsi-partition", "partition.sh", (Namespace(512),),
+             **{**_DISK, "node": "/dev/sda1"}),
     Scenario("killed", "interrupted.sh", (_SLOW,), variables={"WHAT": "killed"}),
     Scenario("removed", "interrupted.sh", (_SLOW,), variables={"WHAT": "detached,unplugged"}),
     Scenario("conformance", "conformance.sh",
@@ -80,6 +83,6 @@ SCENARIOS = [
                        "zone_conformance_test")),
     # The target's limits are not those that the suite demands of a copy.
     Scenario("scsi-conformance", "conformance.sh", (Namespace(4096, 2), Namespace(512, 2)),
-             variables={"NODES": "sda,sdb,sg0", "BEHIND": "nvme0n1,nvme0n2"},
+             variables={"NODES": "sda,sdb,sg0", "BEHIND": "/dev/nvme0n1,/dev/nvme0n2"},
              programs=("device_conformance_test",), **_SCSI),
 ]

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs Gleaner in virtual machines, against Linux's NVMe driver and QEMU's NVMe controllers.
+"""Runs Gleaner in virtual machines, against Linux's NVMe driver and QEMU's NVMe controllers, and
+against Linux's SCSI driver and target.
 
     vm.py [--list] [--console] [--jobs N] [--timeout SECONDS] [--program PATH]... [SCENARIO...]
 

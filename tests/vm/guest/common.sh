@@ -177,7 +177,7 @@ standard_cases() {
   case $(modes) in emulate) check copy.no_native test_no_native_copy ;; esac
 }
 
-# scsi_target BEHIND...: makes each block device a disk of the kernel's SCSI target, on a loopback
+# Makes each of the block devices BEHIND a disk of the kernel's SCSI target (LIO), on a loopback
 # host: /dev/sda and /dev/sg0, and so on. Copies need the serial number: it becomes the name by
 # which a disk is addressed in them.
 scsi_target() {
@@ -186,7 +186,7 @@ scsi_target() {
   group=$target/loopback/naa.5001405000000001/tpgt_1
   mkdir -p $group
   echo naa.5001405000000002 >$group/nexus
-  for behind; do
+  for behind in $(echo "$BEHIND" | tr ',' ' '); do
     store=$target/core/iblock_$number/disk
     mkdir -p $store
     echo "udev_path=$behind" >$store/control

@@ -45,8 +45,7 @@ run_suite() {
   }
 }
 
-[ "$BACKEND" != scsi ] ||
-  check serve scsi_target $(echo "$BEHIND" | sed 's|[^,]*|/dev/&|g' | tr ',' ' ')
+[ "$BACKEND" != scsi ] || check serve scsi_target
 for node in $(echo "$NODES" | tr ',' ' '); do
   for program in $(echo "$PROGRAMS" | tr ',' ' '); do
     run_suite "$node" "$program"

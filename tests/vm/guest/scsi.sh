@@ -1,8 +1,6 @@
-# A SCSI disk of the kernel's own target (LIO), which copies by EXTENDED COPY, on a loopback host.
-# What it serves is the NVMe namespace BEHIND. Needs the programs of sg3-utils.
+# A SCSI disk of the kernel's own target, which copies by EXTENDED COPY, and programs of sg3-utils.
 . /common.sh
 
-BEHIND=/dev/nvme0n1
 GENERIC=/dev/sg0
 
 # parameter NAME: a number in the answer of another program that asks for the limits of copies.
@@ -20,7 +18,7 @@ test_identify() {
   segments=$(parameter "Maximum segment descriptor count")
   length=$(parameter "Maximum segment length")
   equal "$(value /tmp/found block_bytes)" "$BLOCK" block_bytes
-  equal "$(value /tmp/found capacity_bytes)" "$(blockdev --getsize64 $BEHIND)" capacity_bytes
+  equal "$(value /tmp/found capacity_bytes)" "$(blockdev --getsize64 "$BEHIND")" capacity_bytes
   equal "$(value /tmp/found can_copy)" true can_copy
   equal "$(value /tmp/found max_copy_ranges)" "$segments" max_copy_ranges
   # 16 bits count the blocks of a segment.
@@ -60,7 +58,7 @@ test_behind() {
   copies native $RANGES 2500
   sync
   echo 3 >/proc/sys/vm/drop_caches
-  cmp -n $((REGION * BLOCK)) $BEHIND /tmp/image
+  cmp -n $((REGION * BLOCK)) "$BEHIND" /tmp/image
 }
 
 # A disk that somebody else uses is left alone, by whichever node it is named.
@@ -103,7 +101,7 @@ test_removed() {
   grep -q "$DEVICE" /tmp/err
 }
 
-check serve scsi_target $BEHIND
+check serve scsi_target
 check identify test_identify
 SEGMENT=64 standard_cases
 check simulate.auto test_simulate auto
