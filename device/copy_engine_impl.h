@@ -158,7 +158,8 @@ class CopyEngine::Impl {
   void Recover(Unit* unit, const OpResult& result);
   void GoOn(Unit* unit);
   std::string WrongWritePointer(const Unit& unit, DeviceBlockCount* copied);
-  bool LearnFromRefusal(CopyLimitsLearner::Shape shape, Unit* unit);
+  bool LearnFromRefusal(CopyLimitsLearner::Shape shape, const OpResult& refusal,
+                        Unit* unit);
   void SendRest(Unit* unit);
   void Emulate(Unit* unit);
   void EmulateNextInLine();

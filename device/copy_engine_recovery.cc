@@ -29,8 +29,8 @@ void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
   RecoveryAction action = RecoveryFor(result, unit->attempts);
   if (!job.result.status.ok() || !pointer.empty()) action = RecoveryAction::kGiveUp;
   if (action == RecoveryAction::kSplit) {
-    action =
-        LearnFromRefusal(shape, unit) ? RecoveryAction::kRetry : RecoveryAction::kAbandon;
+    action = LearnFromRefusal(shape, result, unit) ? RecoveryAction::kRetry
+                                                   : RecoveryAction::kAbandon;
   }
   const bool wants_emulation =
       action == RecoveryAction::kEmulate || action == RecoveryAction::kAbandon;
@@ -75,7 +75,12 @@ std::string CopyEngine::Impl::WrongWritePointer(const Unit& unit,
 }
 
 // False if the command cannot be smaller.
-bool CopyEngine::Impl::LearnFromRefusal(CopyLimitsLearner::Shape shape, Unit* unit) {
+bool CopyEngine::Impl::LearnFromRefusal(CopyLimitsLearner::Shape shape,
+                                        const OpResult& refusal, Unit* unit) {
+  if (shape.ranges > 1 && refusal.too_many_ranges) {
+    target_.LearnCopyLimits({.max_copy_ranges = shape.ranges / 2});
+    return true;
+  }
   if (shape.ranges > 1) {
     unit->refused = shape;
     unit->max_ranges = shape.ranges / 2;

@@ -84,6 +84,8 @@ struct OpResult {
   // Of a failed copy: the lowest-numbered range that was not copied; all before it are on
   // media, later ones may be. (Dword 0 of the NVMe completion.)
   uint32_t ranges_copied = 0;
+  // Of a failed copy that is too large: that it has too many ranges, if the device says so.
+  bool too_many_ranges = false;
   NvmeStatus nvme;
 };
 

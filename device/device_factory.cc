@@ -12,6 +12,7 @@
 #include "device/marker.h"
 #include "device/mem_device.h"
 #include "device/nvme_device.h"
+#include "device/scsi_device.h"
 
 namespace gleaner {
 namespace {
@@ -123,6 +124,13 @@ OpenResult OpenNvme(const DeviceSpec& spec, const OpenOptions& options) {
   return OpenNvmeDevice(spec.argument, nvme);
 }
 
+OpenResult OpenScsi(const DeviceSpec& spec, const OpenOptions& options) {
+  ScsiDeviceOptions scsi;
+  scsi.access = options.access;
+  scsi.message = options.message;
+  return OpenScsiDevice(spec.argument, scsi);
+}
+
 OpenResult OpenFaulty(const DeviceSpec& spec, const OpenOptions& options) {
   Values values(spec);
   FaultModel model;
@@ -213,6 +221,14 @@ constexpr DeviceBackend kBackends[] = {
      {},
      false,
      OpenNvme},
+    {"scsi",
+     "scsi:NODE: a SCSI disk (/dev/sda or /dev/sg0) or a partition (/dev/sda1), with its "
+     "own "
+     "EXTENDED COPY",
+     "NODE",
+     {},
+     false,
+     OpenScsi},
     {"faulty",
      "faulty:seed=1[,fail=RATE][,partial=RATE][,wrong=RATE][,hang=RATE,hang_ms=10]"
      "[,slow=RATE,slow_ms=1][,copies_only=1][,real_copy_blocks=N][,real_copy_ranges=N]"

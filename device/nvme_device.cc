@@ -187,21 +187,11 @@ absl::Status Place(const NvmeNode& node, const NvmeIdentity& identity,
   space.block_bytes = uint32_t{1} << identity.data.block_shift;
   capacity = identity.data.capacity;
   if (!node.partition.has_value()) return absl::OkStatus();
-  const auto [start, bytes] = *node.partition;
-  if (start % space.block_bytes != 0 || bytes < space.block_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        node.path, ": the partition, ", bytes, " bytes at ", start,
-        ", does not begin at a block of ", space.block_bytes, " bytes, or has none"));
-  }
-  const uint64_t first = start / space.block_bytes;
-  const uint64_t count = bytes / space.block_bytes;
-  if (first > capacity.value() || count > capacity.value() - first) {
-    return absl::UnavailableError(absl::StrCat(
-        node.path, ": the partition reaches past the namespace's end, block ",
-        capacity.value()));
-  }
-  space.first_block = DeviceBlock(first);
-  capacity = DeviceBlockCount(count);
+  GLEANER_ASSIGN_OR_RETURN(const DeviceRange place,
+                           PartitionBlocks(node.path, *node.partition, space.block_bytes,
+                                           capacity, "namespace"));
+  space.first_block = place.start;
+  capacity = place.count;
   return absl::OkStatus();
 }
 

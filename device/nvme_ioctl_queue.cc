@@ -2,100 +2,44 @@
 #include <linux/nvme_ioctl.h>
 #include <sys/ioctl.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <deque>
-#include <thread>
-#include <utility>
+#include <optional>
 
-#include "absl/time/time.h"
-#include "base/mutex.h"
+#include "device/command_threads.h"
 #include "device/nvme_queue.h"
 
 namespace gleaner {
 namespace {
 
-constexpr int kMaxThreads = 8;
-
 class NvmeIoctlQueue : public NvmeQueue {
  public:
   NvmeIoctlQueue(Device* device, const NvmeIo& io, int depth)
-      : NvmeQueue(device, io, depth) {
-    for (int i = 0; i < std::min(depth, kMaxThreads); ++i)
-      threads_.emplace_back([this] { Work(); });
-  }
-  ~NvmeIoctlQueue() override {
-    {
-      MutexLock lock(&mu_);
-      stopping_ = true;
-    }
-    work_.SignalAll();
-    pause_.SignalAll();
-    for (std::thread& thread : threads_) thread.join();
-  }
+      : NvmeQueue(device, io, depth),
+        threads_(depth, [&io](const NvmeCommand& command, int pauses) {
+          return Run(io.fd, command, pauses);
+        }) {}
 
  protected:
   void Send(uint32_t id, const NvmeCommand& command) override {
-    {
-      MutexLock lock(&mu_);
-      waiting_.push_back({id, command, 0});
-    }
-    work_.Signal();
+    threads_.Send(id, command);
   }
   void DoReap(ReapMode mode) override {
-    reaped_.clear();
-    {
-      MutexLock lock(&mu_);
-      while (mode == ReapMode::kWait && done_.empty()) finished_.Wait(&mu_);
-      reaped_.swap(done_);
-    }
-    for (const auto& [id, completion] : reaped_) Complete(id, completion);
+    threads_.Reap(mode == ReapMode::kWait,
+                  [this](uint32_t id, const Completion& done) { Complete(id, done); });
   }
 
  private:
-  struct Waiting {
-    uint32_t id = 0;
-    NvmeCommand command;
-    int pauses = 0;
-  };
-
-  void Work() {
-    while (true) {
-      Waiting next;
-      {
-        MutexLock lock(&mu_);
-        while (waiting_.empty() && !stopping_) work_.Wait(&mu_);
-        if (stopping_) return;
-        next = waiting_.front();
-        waiting_.pop_front();
-      }
-      Completion completion;
-      completion.error =
-          RunNvmeCommand(io().fd, next.command, completion.status, completion.result);
-      MutexLock lock(&mu_);
-      if (completion.error == EAGAIN) {  // no path to a namespace that could have several
-        completion.error = ENODEV;
-        if (next.pauses < kMaxNvmePauses) {
-          pause_.WaitFor(&mu_, absl::Milliseconds(100));
-          ++next.pauses;
-          waiting_.push_back(next);
-          continue;
-        }
-      }
-      done_.emplace_back(next.id, completion);
-      finished_.Signal();
+  static std::optional<Completion> Run(int fd, const NvmeCommand& command, int pauses) {
+    Completion completion;
+    completion.error = RunNvmeCommand(fd, command, completion.status, completion.result);
+    if (completion.error == EAGAIN) {  // no path to a namespace that could have several
+      if (pauses < kMaxNvmePauses) return std::nullopt;
+      completion.error = ENODEV;
     }
+    return completion;
   }
 
-  std::vector<std::pair<uint32_t, Completion>> reaped_;  // keeps its memory between uses
-  Mutex mu_;
-  CondVar work_;
-  CondVar finished_;
-  CondVar pause_;
-  std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::pair<uint32_t, Completion>> done_ ABSL_GUARDED_BY(mu_);
-  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  std::vector<std::thread> threads_;
+  CommandThreads<NvmeCommand, Completion> threads_;
 };
 
 }  // namespace

@@ -14,28 +14,18 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "device/system_node.h"
 
 namespace gleaner {
 
-// Where the kernel shows devices; tests have their own.
-struct SystemPaths {
-  std::string dev = "/dev";
-  std::string sys = "/sys";
-};
-
 struct NvmeNode {
-  struct Partition {
-    uint64_t start_bytes = 0;
-    uint64_t bytes = 0;
-  };
-
   std::string path;  // as given
   mode_t type = 0;   // of st_mode: S_IFBLK or S_IFCHR
   // The whole namespace's nodes, where they exist: a name is empty if there is none.
   std::string block_path;
   std::string generic_path;
-  std::optional<Partition> partition;  // if `path` is one
-  bool read_only = false;              // the kernel has marked it so
+  std::optional<NodePartition> partition;  // if `path` is one
+  bool read_only = false;                  // the kernel has marked it so
 
   // Limits of the namespace's request queue, in bytes; 0: not known.
   uint64_t max_transfer_bytes = 0;

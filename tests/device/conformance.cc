@@ -13,8 +13,10 @@
 #include "device/file_device.h"
 #include "device/mem_device.h"
 #include "device/nvme_device.h"
+#include "device/scsi_device.h"
 #include "tests/device/direct_io_refusal.h"
 #include "tests/device/fake_nvme.h"
+#include "tests/device/fake_scsi.h"
 
 namespace gleaner::testing {
 namespace {
@@ -190,6 +192,48 @@ DeviceOr NvmeZoned(Access access) {
   return Nvme(setup, &FakeNvme::generic_node, access);
 }
 
+// A disk of its own for every opening; the one before has been closed.
+DeviceOr Scsi(const FakeScsiSetup& setup, std::string (FakeScsi::*node)() const,
+              Access access) {
+  static std::unique_ptr<FakeScsi> fake;
+  fake.reset();
+  fake = std::make_unique<FakeScsi>(setup);
+  return OpenScsiDevice((fake.get()->*node)(), fake->options(access));
+}
+
+DeviceOr ScsiBlockNode(Access access) { return Scsi({}, &FakeScsi::block_node, access); }
+
+DeviceOr Scsi512(Access access) {
+  FakeScsiSetup setup;
+  setup.target.block_bytes = 512;
+  setup.target.max_segment_bytes = 8 * 512;
+  setup.target.needs_no_list_id = true;
+  setup.target.max_concurrent = 1;
+  return Scsi(setup, &FakeScsi::generic_node, access);
+}
+
+DeviceOr ScsiPartition(Access access) {
+  FakeScsiSetup setup;
+  setup.target.blocks = 700;
+  setup.nodes.partition_start = 8 * 100;
+  setup.nodes.partition_sectors = 8 * 512;
+  return Scsi(setup, &FakeScsi::partition_node, access);
+}
+
+// Nothing that is optional.
+DeviceOr ScsiBare(Access access) {
+  FakeScsiSetup setup;
+  setup.target.third_party_copy = false;
+  setup.target.has_vital_pages = false;
+  setup.target.has_mode_sense_10 = false;
+  setup.target.has_mode_sense_6 = false;
+  setup.target.has_write_same = false;
+  setup.target.unmaps = false;
+  setup.target.max_transfer_blocks = 1000;
+  setup.nodes.max_segments = "";
+  return Scsi(setup, &FakeScsi::block_node, access);
+}
+
 // SPEC of a device that is there, of the shape that Backend demands; null: none is given.
 const char* GivenSpec() { return std::getenv("GLEANER_TEST_DEVICE"); }
 
@@ -258,6 +302,13 @@ std::vector<Backend> Backends() {
       {.name = "nvme_partition", .open = NvmePartition, .copies = true},
       {.name = "nvme_bare", .open = NvmeBare},
       {.name = "nvme_zoned", .open = NvmeZoned, .copies = true, .zoned = true},
+      {.name = "scsi", .open = ScsiBlockNode, .copies = true, .max_copy_blocks = 24},
+      {.name = "scsi_512", .open = Scsi512, .copies = true, .max_copy_blocks = 24},
+      {.name = "scsi_partition",
+       .open = ScsiPartition,
+       .copies = true,
+       .max_copy_blocks = 24},
+      {.name = "scsi_bare", .open = ScsiBare},
   };
   if (GivenSpec() != nullptr) backends.push_back(GivenBackend());
   return backends;

@@ -21,11 +21,12 @@ namespace gleaner::testing {
 struct Backend {
   std::string name;
   // A fresh, empty device: at least 512 blocks, a multiple of 64. If zoned, zones of 64
-  // blocks with a capacity of 48, at most 3 open and 4 active. If it can copy, at most 16
-  // blocks in 3 ranges of at most 8.
+  // blocks with a capacity of 48, at most 3 open and 4 active. If it can copy, at most
+  // max_copy_blocks in 3 ranges of at most 8.
   std::function<absl::StatusOr<std::unique_ptr<Device>>(Access access)> open;
   bool copies = false;
   bool zoned = false;
+  uint64_t max_copy_blocks = 16;
 };
 
 // Every backend, in the variants that matter. A new backend is one more row here. The last,

@@ -44,13 +44,16 @@ TEST_P(CopyConformanceTest, CopyMovesDataInListOrder) {
 }
 
 TEST_P(CopyConformanceTest, CopyKeepsItsLimits) {
-  const CopyLimits expected = {
-      .max_copy_blocks = 16, .max_copy_ranges = 3, .max_range_blocks = 8};
+  const CopyLimits expected = {.max_copy_blocks = GetParam().max_copy_blocks,
+                               .max_copy_ranges = 3,
+                               .max_range_blocks = 8};
   ASSERT_EQ(device_->hardware_copy_limits(), expected);
   WriteStamped(Blocks(0, 32), 1);
   const auto invalid = StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("limit"));
   EXPECT_THAT(Copy({Blocks(0, 9)}, 64).status, invalid);
-  EXPECT_THAT(Copy({Blocks(0, 8), Blocks(8, 8), Blocks(16, 1)}, 64).status, invalid);
+  if (expected.max_copy_blocks < 24) {  // there is such a limit
+    EXPECT_THAT(Copy({Blocks(0, 8), Blocks(8, 8), Blocks(16, 1)}, 64).status, invalid);
+  }
   EXPECT_THAT(Copy({Blocks(0, 1), Blocks(2, 1), Blocks(4, 1), Blocks(6, 1)}, 64).status,
               invalid);
   EXPECT_THAT(Copy({}, 64).status, StatusIs(absl::StatusCode::kInvalidArgument));
@@ -61,9 +64,10 @@ TEST_P(CopyConformanceTest, CopyKeepsItsLimits) {
 TEST_P(CopyConformanceTest, CopyLimitsCanBeLoweredAndCopySwitchedOff) {
   WriteStamped(Blocks(0, 8), 1);
   device_->LowerCopyLimits({.max_copy_ranges = 1, .max_range_blocks = 4000});
-  EXPECT_EQ(
-      device_->copy_limits(),
-      (CopyLimits{.max_copy_blocks = 16, .max_copy_ranges = 1, .max_range_blocks = 8}));
+  EXPECT_EQ(device_->copy_limits(),
+            (CopyLimits{.max_copy_blocks = GetParam().max_copy_blocks,
+                        .max_copy_ranges = 1,
+                        .max_range_blocks = 8}));
   EXPECT_THAT(Copy({Blocks(0, 1), Blocks(2, 1)}, 64).status,
               StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(Copy({Blocks(0, 8)}, 64).status, IsOk());

@@ -4,8 +4,7 @@
 //   FakeNvme fake({.controller = {.blocks = 1024}});
 //   auto device = OpenNvmeDevice(fake.block_node(), fake.options());
 //
-// It replaces the process's ioctl() and stat(), also for libnvme; on all other files they do what
-// they always do. A device must be closed before its fake goes. Thread-safe.
+// As every FakeNodes. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "device/nvme_device.h"
+#include "tests/device/fake_nodes.h"
 #include "tests/device/fake_nvme_controller.h"
 
 namespace gleaner::testing {
@@ -35,12 +35,10 @@ struct FakeNvmeSetup {
   FakeNvmeNodes nodes = {};
 };
 
-class FakeNvme {
+class FakeNvme final : public FakeNodes {
  public:
   explicit FakeNvme(const FakeNvmeSetup& setup);
-  ~FakeNvme();
-  FakeNvme(const FakeNvme&) = delete;
-  FakeNvme& operator=(const FakeNvme&) = delete;
+  ~FakeNvme() override;
 
   std::string block_node() const { return Node("nvme7n1"); }
   std::string partition_node() const { return Node("nvme7n1p2"); }
@@ -49,7 +47,6 @@ class FakeNvme {
   std::string other_disk_node() const { return Node("sda"); }
   // The node of a device that is gone.
   std::string dangling_node() const { return Node("nvme8n1"); }
-  std::string directory() const { return directory_; }
 
   // With which such a node is opened. Messages are collected.
   NvmeDeviceOptions options(Access access = Access::kReadWrite);
@@ -61,28 +58,11 @@ class FakeNvme {
   // The next I/O command is executed, but nobody is told: its ioctl fails with this errno.
   void LoseNextCompletion(int error);
 
-  // For the replaced system calls.
-  struct FakeNode {
-    std::string path;
-    uint64_t file_system;
-    uint64_t inode;
-    uint32_t type;
-    uint64_t number;
-    bool takes_commands;
-  };
-  const std::vector<FakeNode>& nodes() const { return nodes_; }
-  int Ioctl(const FakeNode& node, unsigned long request, void* argument);
+  int Ioctl(const FakeNode& node, unsigned long request, void* argument) override;
 
  private:
-  std::string Node(const std::string& name) const { return directory_ + "/dev/" + name; }
-  // A node, described by the directory `attributes` of sysfs unless that is empty.
-  void AddNode(const std::string& name, uint32_t type, const std::string& attributes);
-  void AddAttribute(const std::string& path, const std::string& value);
-
   const FakeNvmeNodes setup_;
   FakeNvmeController controller_;
-  std::string directory_;
-  std::vector<FakeNode> nodes_;
   std::vector<std::string> messages_;
   std::atomic<int> ioctl_error_{0};
   std::atomic<int> lost_{0};

@@ -25,6 +25,7 @@ class Scenario:
     variables: dict = field(default_factory=dict)  # of the script's environment
     modules: tuple = ("nvme",)  # of the kernel, loaded at boot
     programs: tuple = ("gleaner",)  # of ours, in the guest's /bin
+    tools: tuple = ()  # paths of Debian's programs, beside those that every guest has
     backend: str = "nvme"  # the first word of the SPEC
     node: str = "/dev/nvme0n1"
     by_name_only: bool = False  # takes figures, and tests nothing
@@ -33,7 +34,8 @@ class Scenario:
         """What the script finds in its environment."""
         block_bytes = self.namespaces[0].block_bytes
         return {"SCRIPT": self.script, "BACKEND": self.backend, "NODE": self.node,
-                "BLOCK": str(block_bytes), **self.variables}
+                "BLOCK": str(block_bytes), "PROGRAMS": ",".join(self.programs),
+                **self.variables}
 
 
 _ZONES = {"ZONE": 256, "ZONE_CAPACITY": 192, "MAX_OPEN": 4, "MAX_ACTIVE": 6,
@@ -47,6 +49,11 @@ _SMALL_ZONES = {"zoned": "on", "zoned.zone_size": "256K", "zoned.zone_capacity":
 # Commands of up to 4 MiB; zones of 4 MiB, 3 of which can be written.
 _LARGE_COPIES = {"mcl": 1024, "mssrl": 128, "msrc": 127}
 _LARGE_ZONES = {"zoned": "on", "zoned.zone_size": "4M", "zoned.zone_capacity": "3M"}
+_SCSI = {"modules": ("nvme", "configfs", "target_core_iblock", "tcm_loop", "sd_mod", "sg"),
+         "backend": "scsi"}
+_DISK = {"node": "/dev/sda", "variables": {"BEHIND": "/dev/nvme0n1"}, **_SCSI}
+_SG3_UTILS = ("/usr/bin/sg_copy_results", "/usr/bin/sg_inq", "/usr/bin/sg_readcap",
+              "/usr/bin/sg_xcopy")
 _SLOW = Namespace(size_mib=32, written_bytes_per_second=6 << 20)
 
 SCENARIOS = [
@@ -64,6 +71,10 @@ SCENARIOS = [
     Scenario("partition", "partition.sh", (Namespace(512),), node="/dev/nvme0n1p1"),
     Scenario("tcp", "tcp.sh", variables={"NATIVE": "no"}, node="/dev/nvme1n1",
              modules=("nvme", "configfs", "nvmet-tcp", "nvme-tcp")),
+    Scenario("scsi", "scsi.sh", tools=_SG3_UTILS, **_DISK),
+    Scenario("scsi-512", "scsi.sh", (Namespace(512),), tools=_SG3_UTILS, **_DISK),
+    Scenario("scsi-partition", "partition.sh", (Namespace(512),),
+             **{**_DISK, "node": "/dev/sda1"}),
     Scenario("killed", "interrupted.sh", (_SLOW,), variables={"WHAT": "killed"}),
     Scenario("removed", "interrupted.sh", (_SLOW,), variables={"WHAT": "detached,unplugged"}),
     Scenario("relocation", "relocation.sh",
@@ -71,8 +82,8 @@ SCENARIOS = [
     Scenario("relocation-zoned", "relocation.sh",
              (Namespace(size_mib=256, properties={**_LARGE_COPIES, **_LARGE_ZONES}),),
              variables={"ZONE": 1024}, programs=("relocation",)),
-    Scenario("fio", "fio.sh", (Namespace(size_mib=256),), programs=("relocation", "fio"),
-             by_name_only=True),
+    Scenario("fio", "fio.sh", (Namespace(size_mib=256),), programs=("relocation",),
+             tools=("/usr/bin/fio",), by_name_only=True),
     Scenario("conformance", "conformance.sh",
              (Namespace(4096, 2, _COPY), Namespace(512, 2, _COPY),
               Namespace(4096, 2, {**_COPY, **_SMALL_ZONES})),
@@ -81,4 +92,8 @@ SCENARIOS = [
              {"NODES": "nvme0n1,nvme0n2,nvme0n3,ng0n1,ng0n3"},
              programs=("device_conformance_test", "copy_conformance_test",
                        "zone_conformance_test")),
+    # The target's limits are not those that the suite demands of a copy.
+    Scenario("scsi-conformance", "conformance.sh", (Namespace(4096, 2), Namespace(512, 2)),
+             variables={"NODES": "sda,sdb,sg0", "BEHIND": "/dev/nvme0n1,/dev/nvme0n2"},
+             programs=("device_conformance_test",), **_SCSI),
 ]

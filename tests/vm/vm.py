@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs Gleaner in virtual machines, against Linux's NVMe driver and QEMU's NVMe controllers.
+"""Runs Gleaner in virtual machines, against Linux's NVMe driver and QEMU's NVMe controllers, and
+against Linux's SCSI driver and target.
 
     vm.py [--list] [--console] [--jobs N] [--timeout SECONDS] [--program PATH]...
           [--set NAME=VALUE]... [--output FOLDER] [SCENARIO...]
@@ -152,7 +153,7 @@ def run_scenario(scenario, kernel, ours, options):
     with tempfile.TemporaryDirectory(prefix="gleaner-vm-") as folder:
         initramfs = f"{folder}/initramfs"
         scripts = [f"{FOLDER}/guest/{name}" for name in [*GUEST_SCRIPTS, scenario.script]]
-        programs = SYSTEM_PROGRAMS + [ours[name] for name in scenario.programs]
+        programs = [*SYSTEM_PROGRAMS, *scenario.tools] + [ours[name] for name in scenario.programs]
         image.write_initramfs(initramfs, kernel, scenario.modules, programs, scripts)
         results, console = boot(scenario, kernel, initramfs, folder, options)
         if options.output and os.path.getsize(f"{folder}/output"):

@@ -176,3 +176,28 @@ standard_cases() {
   done
   case $(modes) in emulate) check copy.no_native test_no_native_copy ;; esac
 }
+
+# Makes each of the block devices BEHIND a disk of the kernel's SCSI target (LIO), on a loopback
+# host: /dev/sda and /dev/sg0, and so on. Copies need the serial number: it becomes the name by
+# which a disk is addressed in them.
+scsi_target() {
+  local target=/sys/kernel/config/target number=0 behind store group
+  mount -t configfs none /sys/kernel/config
+  group=$target/loopback/naa.5001405000000001/tpgt_1
+  mkdir -p $group
+  echo naa.5001405000000002 >$group/nexus
+  for behind in $(echo "$BEHIND" | tr ',' ' '); do
+    store=$target/core/iblock_$number/disk
+    mkdir -p $store
+    echo "udev_path=$behind" >$store/control
+    echo 1 >$store/enable
+    echo "0000000$number-5ca1-4ab1-8000-000000000000" >$store/wwn/vpd_unit_serial
+    echo 1 >$store/attrib/emulate_tpu
+    mkdir -p $group/lun/lun_$number
+    ln -s $store $group/lun/lun_$number/disk
+    until [ -b "/dev/sd$(echo $number | tr 0-9 a-j)" ] && [ -c /dev/sg$number ]; do
+      sleep 0.1
+    done
+    number=$((number + 1))
+  done
+}

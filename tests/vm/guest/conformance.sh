@@ -1,4 +1,5 @@
-# The suites that every backend passes, on namespaces of a real driver (NODES, in /dev).
+# The suites that every backend passes (PROGRAMS), on devices of a real driver (NODES, in /dev).
+# Those of the SCSI driver are served from BEHIND.
 . /common.sh
 
 # What this controller does otherwise than the suite demands of it: case, and why.
@@ -36,7 +37,7 @@ forward() {
 # run_suite NODE PROGRAM: a program that ends without its summary, or runs nothing, has failed.
 run_suite() {
   echo "== $1 $2"
-  GLEANER_TEST_DEVICE=nvme:/dev/$1 "$2" --gtest_filter='*/given' >/tmp/log 2>&1
+  GLEANER_TEST_DEVICE=$BACKEND:/dev/$1 "$2" --gtest_filter='*/given' >/tmp/log 2>&1
   forward "$1" </tmp/log
   grep -qE '^\[==========\] [1-9][0-9]* tests? .* ran' /tmp/log || {
     report "fail $1 $2"
@@ -44,8 +45,9 @@ run_suite() {
   }
 }
 
+[ "$BACKEND" != scsi ] || check serve scsi_target
 for node in $(echo "$NODES" | tr ',' ' '); do
-  for program in device_conformance_test copy_conformance_test zone_conformance_test; do
+  for program in $(echo "$PROGRAMS" | tr ',' ' '); do
     run_suite "$node" "$program"
   done
 done

@@ -1,9 +1,12 @@
 # A partition that begins at an odd block: all that is done stays inside, and at its place.
 . /common.sh
 
-WHOLE=${NODE%p*}
+WHOLE=${NODE%1}
+WHOLE=${WHOLE%p}
 FIRST=2049
 COUNT=32767
+
+[ "$BACKEND" != scsi ] || check serve scsi_target
 
 # An entry of the partition table: type 83h, first block and number of blocks in 32 bits each.
 little_endian() {
