@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "sim/pages/simulation_section.h"
 
 namespace gleaner {
 namespace {
@@ -108,17 +109,7 @@ nlohmann::ordered_json ConfigJson(const SimulationConfig& c) {
 }
 
 std::string CommandLine(const SimulationConfig& config) {
-  std::string line = "gleaner simulate";
-  const nlohmann::ordered_json flags = ConfigJson(config);
-  for (const auto& [flag, value] : flags.items()) {
-    if (value.is_boolean()) {
-      absl::StrAppend(&line, " --", flag);
-    } else {
-      absl::StrAppend(&line, " --", flag, "=",
-                      value.is_string() ? value.get<std::string>() : value.dump());
-    }
-  }
-  return line;
+  return SimulateCommand(ConfigJson(config));
 }
 
 nlohmann::ordered_json RunJson(const SimulationResult& r) {

@@ -437,7 +437,7 @@ TEST(ReportTest, JsonHasEveryKey) {
       "--segment_blocks=64 --utilization=0.8 --writes=3.0 --warmup=1.0 "
       "--victim=cost-benefit --foreground_victim=greedy --placement=gc-log "
       "--order=victim --commit_segments=1 --copy=native --seed=1");
-  EXPECT_THAT(HtmlReport({result}), HasSubstr("<svg"));
+  EXPECT_THAT(HtmlReport({result}), HasSubstr("<canvas"));
   EXPECT_EQ(SweepJson({result, result})["runs"].size(), 2u);
 }
 
