@@ -85,8 +85,9 @@ std::vector<ComparisonGroup> GroupComparisons(absl::Span<const BenchmarkCase> ca
   std::vector<ComparisonGroup> groups;
   std::map<std::string, std::set<std::string>> varying;
   for (const BenchmarkCase& c : cases) {
-    const std::string path = c.Dimension("copy");
+    std::string path = c.Dimension("copy");
     if (path.empty()) continue;
+    if (path == "emulated") path = "emulate";
     if (varying.count(c.family) == 0) varying[c.family] = Varying(cases, c.family);
     const std::string others = Others(c, varying[c.family]);
     ComparisonGroup& group = FindOrAdd(&groups, [&](const ComparisonGroup& g) {
@@ -102,7 +103,7 @@ std::vector<ComparisonGroup> GroupComparisons(absl::Span<const BenchmarkCase> ca
     });
     comparison.live = live;
     comparison.run = run;
-    comparison.paths[path] = &c;
+    comparison.paths[std::move(path)] = &c;
   }
   for (ComparisonGroup& group : groups) {
     absl::c_stable_sort(group.lives, DimensionBefore);

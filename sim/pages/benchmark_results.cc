@@ -156,7 +156,7 @@ Spread SpreadOf(std::vector<double> values) {
 }
 
 bool DimensionBefore(absl::string_view a, absl::string_view b) {
-  static constexpr absl::string_view kPaths[] = {"native", "emulate", "auto"};
+  static constexpr absl::string_view kPaths[] = {"native", "emulate", "emulated", "auto"};
   const auto path_a = absl::c_find(kPaths, a), path_b = absl::c_find(kPaths, b);
   if (path_a != std::end(kPaths) && path_b != std::end(kPaths)) return path_a < path_b;
   double x = 0, y = 0;
