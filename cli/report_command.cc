@@ -1,8 +1,9 @@
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
+#include <system_error>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/status_macros.h"
@@ -20,8 +21,7 @@ constexpr char kStandard[] = "-";
 constexpr size_t kMostMiB = 256;
 
 absl::StatusOr<std::string> ReadAll(const std::string& path) {
-  std::FILE* const file =
-      path == kStandard ? stdin : std::fopen(path.c_str(), "re");
+  std::FILE* const file = path == kStandard ? stdin : std::fopen(path.c_str(), "re");
   if (file == nullptr)
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
   std::string text;
@@ -50,7 +50,8 @@ std::string BesideIt(const std::string& path) {
 absl::Status Write(const std::vector<std::string>& inputs, const std::string& output) {
   std::vector<ReportFile> files;
   for (const std::string& input : inputs) {
-    if (input == output && input != kStandard)
+    std::error_code ignored;  // one that is not there is no input
+    if (output != kStandard && std::filesystem::equivalent(input, output, ignored))
       return UsageError("--output", absl::StrCat(output, " is read from"));
     GLEANER_ASSIGN_OR_RETURN(std::string text, ReadAll(input));
     files.push_back({input == kStandard ? "standard input" : input, std::move(text)});
@@ -73,12 +74,14 @@ int RunReport(std::vector<std::string> arguments) {
   std::string output;
   CLI::App app("Turns the JSON of benchmarks or simulations into one HTML page",
                "gleaner report");
-  app.add_option("FILE", inputs,
-                 "What //bench:relocation wrote with --benchmark_out, or gleaner simulate "
-                 "printed with --json; - is stdin")
+  app.add_option(
+         "FILE", inputs,
+         "What //bench:relocation wrote with --benchmark_out, or gleaner simulate "
+         "printed with --json; - is stdin")
       ->required();
-  app.add_option("--output", output,
-                 "The page; default: beside the first FILE, ending in .html; - is stdout");
+  app.add_option(
+      "--output", output,
+      "The page; default: beside the first FILE, ending in .html; - is stdout");
   app.footer(
       "The page needs no network. Benchmarks of one device are pooled: more files, more "
       "repetitions.");

@@ -75,9 +75,8 @@ const BenchmarkCase* Comparison::Find(absl::string_view path) const {
 
 const Comparison* ComparisonGroup::Find(absl::string_view live,
                                         absl::string_view run) const {
-  const auto found = absl::c_find_if(comparisons, [&](const Comparison& c) {
-    return live == c.live && run == c.run;
-  });
+  const auto found = absl::c_find_if(
+      comparisons, [&](const Comparison& c) { return live == c.live && run == c.run; });
   return found == comparisons.end() ? nullptr : &*found;
 }
 

@@ -40,9 +40,10 @@ constexpr absl::string_view kNoCounters[] = {"name",
 
 struct Collected {
   BenchmarkCase result;
-  std::map<std::string, std::vector<double>> values;   // of iterations
-  std::map<std::string, std::vector<double>> medians;  // of files that hold only aggregates
-  int aggregated = 0;                                  // repetitions behind these
+  std::map<std::string, std::vector<double>> values;  // of iterations
+  std::map<std::string, std::vector<double>>
+      medians;         // of files that hold only aggregates
+  int aggregated = 0;  // repetitions behind these
 };
 
 std::string Text(const Json& object, const char* key) {
