@@ -17,6 +17,7 @@ using CommandFunction = int (*)(std::vector<std::string> arguments);
 int RunSimulate(std::vector<std::string> arguments);
 int RunCopy(std::vector<std::string> arguments);
 int RunIdentify(std::vector<std::string> arguments);
+int RunReport(std::vector<std::string> arguments);
 
 // Prints "gleaner COMMAND: MESSAGE", in one line, to standard error. Returns the exit code that
 // belongs to the status: wrong use or failed work.

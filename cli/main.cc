@@ -32,6 +32,7 @@ constexpr Command kCommands[] = {
      "replay a trace or a synthetic workload under chosen policies"},
     {"copy", RunCopy, "copy ranges within or between devices"},
     {"identify", RunIdentify, "geometry and copy limits of a device"},
+    {"report", RunReport, "turn benchmark or simulation JSON into a page with charts"},
     {"version", RunVersion, "print the version"},
     {"help", RunHelp, "this text, or help [command]"},
 };

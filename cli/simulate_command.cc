@@ -1,9 +1,4 @@
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
 #include <iostream>
 #include <thread>
 
@@ -15,6 +10,7 @@
 #include "base/status_macros.h"
 #include "cli/command.h"
 #include "cli/flags.h"
+#include "cli/output_file.h"
 #include "cli/progress_bar.h"
 #include "gc/placement.h"
 #include "gc/victim_policy.h"
@@ -188,32 +184,6 @@ absl::StatusOr<std::vector<SimulationConfig>> Expand(SimulateFlags* f) {
   return configs;
 }
 
-// Whether the report can be written, asked before the work and not after it. A file that is there
-// keeps its contents, one that is not does not stay.
-absl::Status CheckReport(const std::string& path) {
-  if (path.empty()) return absl::OkStatus();
-  int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd >= 0) unlink(path.c_str());
-  if (fd < 0 && errno == EEXIST)
-    fd = open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0)
-    return absl::ErrnoToStatus(errno, absl::StrCat("--report: cannot write ", path));
-  close(fd);
-  return absl::OkStatus();
-}
-
-absl::Status WriteReport(const std::string& path,
-                         absl::Span<const SimulationResult> results) {
-  if (path.empty()) return absl::OkStatus();
-  errno = 0;
-  std::ofstream file(path, std::ios::trunc);
-  file << HtmlReport(results);
-  file.close();
-  if (file) return absl::OkStatus();
-  return absl::ErrnoToStatus(errno != 0 ? errno : EIO,
-                             absl::StrCat("--report: cannot write ", path));
-}
-
 absl::StatusOr<std::vector<SimulationResult>> RunAll(
     absl::Span<const SimulationConfig> configs) {
   SimulationProgress progress;
@@ -251,8 +221,11 @@ int RunSimulate(std::vector<std::string> arguments) {
 
   const auto configs = Expand(&flags);
   if (!configs.ok()) return ReportError(kName, configs.status());
-  if (absl::Status status = CheckReport(flags.report); !status.ok())
-    return ReportError(kName, status);
+  const bool report = !flags.report.empty();
+  if (report) {
+    if (absl::Status status = CheckWritable("--report", flags.report); !status.ok())
+      return ReportError(kName, status);
+  }
   const auto results = RunAll(*configs);
   if (!results.ok()) return ReportError(kName, results.status());
   const bool sweep = results->size() > 1;
@@ -263,7 +236,9 @@ int RunSimulate(std::vector<std::string> arguments) {
     std::cout << (sweep ? RunsTable(*results) : RunText(results->front()));
   }
   const int code = FinishOutput(kName, kExitDone);
-  if (absl::Status status = WriteReport(flags.report, *results); !status.ok())
+  if (!report) return code;
+  if (absl::Status status = WriteFile("--report", flags.report, HtmlReport(*results));
+      !status.ok())
     return ReportError(kName, status);
   return code;
 }

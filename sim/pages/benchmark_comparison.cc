@@ -75,9 +75,8 @@ const BenchmarkCase* Comparison::Find(absl::string_view path) const {
 
 const Comparison* ComparisonGroup::Find(absl::string_view live,
                                         absl::string_view run) const {
-  const auto found = absl::c_find_if(comparisons, [&](const Comparison& c) {
-    return live == c.live && run == c.run;
-  });
+  const auto found = absl::c_find_if(
+      comparisons, [&](const Comparison& c) { return live == c.live && run == c.run; });
   return found == comparisons.end() ? nullptr : &*found;
 }
 
@@ -85,8 +84,9 @@ std::vector<ComparisonGroup> GroupComparisons(absl::Span<const BenchmarkCase> ca
   std::vector<ComparisonGroup> groups;
   std::map<std::string, std::set<std::string>> varying;
   for (const BenchmarkCase& c : cases) {
-    const std::string path = c.Dimension("copy");
+    std::string path = c.Dimension("copy");
     if (path.empty()) continue;
+    if (path == "emulated") path = "emulate";
     if (varying.count(c.family) == 0) varying[c.family] = Varying(cases, c.family);
     const std::string others = Others(c, varying[c.family]);
     ComparisonGroup& group = FindOrAdd(&groups, [&](const ComparisonGroup& g) {
@@ -102,7 +102,7 @@ std::vector<ComparisonGroup> GroupComparisons(absl::Span<const BenchmarkCase> ca
     });
     comparison.live = live;
     comparison.run = run;
-    comparison.paths[path] = &c;
+    comparison.paths[std::move(path)] = &c;
   }
   for (ComparisonGroup& group : groups) {
     absl::c_stable_sort(group.lives, DimensionBefore);

@@ -22,7 +22,8 @@ namespace gleaner {
 struct Comparison {
   std::string live;  // percent of the victims' blocks
   std::string run;   // blocks that lie together
-  std::map<std::string, const BenchmarkCase*> paths;  // native, emulate, auto
+  std::map<std::string, const BenchmarkCase*>
+      paths;  // native, emulate (or emulated), auto
 
   // Null: not there.
   const BenchmarkCase* Find(absl::string_view path) const;

@@ -83,8 +83,8 @@ std::string SlowerSentence(const ComparisonGroup& group) {
     side.ratio = wall->median;
   }
   if (all == 0) return "";
-  std::string text = absl::StrCat("Native was slower beyond the spread in ", slower.clear,
-                                  " of ", all);
+  std::string text =
+      absl::StrCat("Native was slower beyond the spread in ", slower.clear, " of ", all);
   if (slower.clear > 0)
     absl::StrAppend(&text, ", most at ", slower.where, ": ", Digits(slower.ratio),
                     " times as long");
@@ -110,7 +110,8 @@ std::string AutoSentence(const ComparisonGroup& group) {
   }
   if (worst == nullptr) return "";
   return absl::StrFormat(
-      "Automatic choice came within 5 %% of the faster path in %d of %d; it took %s times "
+      "Automatic choice came within 5 %% of the faster path in %d of %d; it took %s "
+      "times "
       "as long as that path at the median, and %s times at worst, at %s.",
       near, all, Digits(SpreadOf(Ratios(group, AutoToFaster)).median), Digits(most),
       StateName(worst->live, worst->run));
@@ -135,13 +136,12 @@ std::string FindingsText(const ComparisonGroup& group) {
       most = std::max(most, measured->repetitions);
     }
   }
-  std::string text =
-      absl::StrCat(group.comparisons.size(),
-                   group.comparisons.size() == 1 ? " state" : " states",
-                   " of live share and run length, each the median of ", least);
+  std::string text = absl::StrCat(
+      group.comparisons.size(), group.comparisons.size() == 1 ? " state" : " states",
+      " of live share and run length, each the median of ", least);
   if (most != least) absl::StrAppend(&text, " to ", most);
-  absl::StrAppend(&text, most == 1 ? " repetition, whose spread is not known. "
-                                   : " repetitions. ");
+  absl::StrAppend(
+      &text, most == 1 ? " repetition, whose spread is not known. " : " repetitions. ");
   const std::string findings =
       absl::StrCat(CostSentence(group), SlowerSentence(group), AutoSentence(group));
   if (findings.empty())

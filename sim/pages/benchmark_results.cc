@@ -40,9 +40,10 @@ constexpr absl::string_view kNoCounters[] = {"name",
 
 struct Collected {
   BenchmarkCase result;
-  std::map<std::string, std::vector<double>> values;   // of iterations
-  std::map<std::string, std::vector<double>> medians;  // of files that hold only aggregates
-  int aggregated = 0;                                  // repetitions behind these
+  std::map<std::string, std::vector<double>> values;  // of iterations
+  std::map<std::string, std::vector<double>>
+      medians;         // of files that hold only aggregates
+  int aggregated = 0;  // repetitions behind these
 };
 
 std::string Text(const Json& object, const char* key) {
@@ -156,7 +157,7 @@ Spread SpreadOf(std::vector<double> values) {
 }
 
 bool DimensionBefore(absl::string_view a, absl::string_view b) {
-  static constexpr absl::string_view kPaths[] = {"native", "emulate", "auto"};
+  static constexpr absl::string_view kPaths[] = {"native", "emulate", "emulated", "auto"};
   const auto path_a = absl::c_find(kPaths, a), path_b = absl::c_find(kPaths, b);
   if (path_a != std::end(kPaths) && path_b != std::end(kPaths)) return path_a < path_b;
   double x = 0, y = 0;

@@ -176,11 +176,11 @@ void AddGroup(const ComparisonGroup& group, Page* page) {
 // A cell with the median; pointed at, it shows all digits and the quartiles.
 Cell FigureCell(const Spread* spread, double unit) {
   if (spread == nullptr) return {"–", "", CellKind::kNumber};
-  return {Digits(spread->median * unit),
-          absl::StrCat("median ", AllDigits(spread->median * unit), ", quartiles ",
-                       AllDigits(spread->low * unit), " to ",
-                       AllDigits(spread->high * unit)),
-          CellKind::kNumber};
+  return {
+      Digits(spread->median * unit),
+      absl::StrCat("median ", AllDigits(spread->median * unit), ", quartiles ",
+                   AllDigits(spread->low * unit), " to ", AllDigits(spread->high * unit)),
+      CellKind::kNumber};
 }
 
 struct Column {
@@ -269,12 +269,11 @@ void AddContext(const BenchmarkResults& results, int repetitions, Page* page) {
     table.rows.push_back({{key, "", CellKind::kName}, {value, "", CellKind::kLong}});
   }
   if (command.empty() && !device.empty())
-    command = absl::StrCat("bazel run -c opt //bench:relocation -- --device=",
-                           Quoted(device),
-                           " --force --benchmark_out=FILE.json "
-                           "--benchmark_out_format=json --benchmark_repetitions=",
-                           std::max(repetitions, 1),
-                           " --benchmark_enable_random_interleaving=true");
+    command = absl::StrCat(
+        "bazel run -c opt //bench:relocation -- --device=", Quoted(device),
+        " --force --benchmark_out=FILE.json "
+        "--benchmark_out_format=json --benchmark_repetitions=",
+        std::max(repetitions, 1), " --benchmark_enable_random_interleaving=true");
   page->AddHeading("The run");
   if (!command.empty()) {
     page->AddParagraph("To run it again; everything on the device is lost:");

@@ -107,7 +107,8 @@ std::string Row(const char* tag, absl::Span<const Cell> cells) {
   std::string html = "<tr>";
   for (const Cell& cell : cells) {
     absl::StrAppend(&html, "<", tag, Class(cell.kind));
-    if (!cell.hover.empty()) absl::StrAppend(&html, " title=\"", Escape(cell.hover), "\"");
+    if (!cell.hover.empty())
+      absl::StrAppend(&html, " title=\"", Escape(cell.hover), "\"");
     absl::StrAppend(&html, ">", Escape(cell.text), "</", tag, ">");
   }
   return html + "</tr>\n";

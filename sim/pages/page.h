@@ -53,7 +53,7 @@ enum class CellKind { kNumber, kName, kLong, kBad };
 
 struct Cell {
   std::string text;
-  std::string hover;  // the exact value
+  std::string hover = {};  // the exact value
   CellKind kind = CellKind::kNumber;
 };
 

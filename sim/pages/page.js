@@ -119,7 +119,7 @@
           legend: {
             display: chart.series.length > 1,
             position: 'bottom',
-            labels: {color: color('text'), usePointStyle: true, boxWidth: 8, padding: 12},
+            labels: {color: color('text'), usePointStyle: true, boxWidth: 8, boxHeight: 6, padding: 12},
           },
           tooltip: {
             callbacks: tooltip(chart),

@@ -54,8 +54,7 @@ absl::Status AddFile(const std::string& text, Contents* contents) {
   if (IsBenchmarkJson(json)) {
     // Each by itself first: the error belongs to this file.
     GLEANER_ASSIGN_OR_RETURN(const BenchmarkResults alone, ReadBenchmarkResults({json}));
-    if (alone.cases.empty())
-      return absl::InvalidArgumentError("\"benchmarks\" is empty");
+    if (alone.cases.empty()) return absl::InvalidArgumentError("\"benchmarks\" is empty");
     std::string device = Device(json);
     for (Benchmarks& known : contents->benchmarks) {
       if (known.device != device) continue;
@@ -81,8 +80,8 @@ absl::StatusOr<std::string> ReportOfFiles(absl::Span<const ReportFile> files) {
   Contents contents;
   for (const ReportFile& file : files) {
     if (absl::Status status = AddFile(file.text, &contents); !status.ok())
-      return absl::Status(
-          status.code(), absl::StrCat(file.name, ": ", std::string(status.message())));
+      return absl::Status(status.code(),
+                          absl::StrCat(file.name, ": ", std::string(status.message())));
   }
   Page page(contents.benchmarks.empty() ? kSimulationTitle
             : contents.runs.empty()     ? kBenchmarkTitle

@@ -56,9 +56,8 @@ std::string Findings(absl::Span<const Json> runs) {
                         RunName(best), ".");
   const Json& worst = *order.back();
   return absl::StrCat(runs.size(), " runs. The least write amplification is ",
-                      Digits(Amplification(best)), " (", RunName(best),
-                      "), the most is ", Digits(Amplification(worst)), " (",
-                      RunName(worst), ").");
+                      Digits(Amplification(best)), " (", RunName(best), "), the most is ",
+                      Digits(Amplification(worst)), " (", RunName(worst), ").");
 }
 
 Chart Bars(absl::Span<const Json> runs) {

@@ -39,7 +39,8 @@ class HelpTest(CommandTest):
         for command, flags in [("simulate", ["--workload", "--trace", "--victim", "cost-benefit",
                                              "age-match", "zipf:ALPHA", "alibaba", "--report"]),
                                ("copy", ["--from", "--ranges", "--to", "--at", "--copy"]),
-                               ("identify", ["SPEC", "--json", "--max_copy_blocks"])]:
+                               ("identify", ["SPEC", "--json", "--max_copy_blocks"]),
+                               ("report", ["FILE", "--output", "--benchmark_out"])]:
             out = self.succeeds(["help", command])
             for flag in flags:
                 self.assertIn(flag, out)
