@@ -156,6 +156,15 @@ TEST_F(NvmeNamespacesTest, ARefusalSparesTheTargetsOwnCopies) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("invalid field")));
 }
 
+TEST_F(NvmeNamespacesTest, ASourceThatTheControllerDoesNotHaveIsReadByTheHost) {
+  Open(Namespace(1), Namespace(2));
+  target_fake_->controller().SetSibling(nullptr);
+  const CopyResult result = Copy(CopyMode::kAuto, {Blocks(0, 8)});
+  EXPECT_THAT(result.status, IsOk());
+  EXPECT_EQ(result.runs[0].emulated, DeviceBlockCount(8));
+  EXPECT_TRUE(Target(64, 8) == Source(0, 8));
+}
+
 TEST_F(NvmeNamespacesTest, AnotherDeviceIsCheckedToo) {
   Open(Namespace(1), Namespace(2));
   ASSERT_OK_AND_ASSIGN(const auto queue, target_->OpenQueue(2));
