@@ -48,7 +48,7 @@ class NvmeNamespacesTest : public ::testing::Test {
         target_, OpenNvmeDevice(target_fake_->block_node(), target_fake_->options()));
   }
 
-  CopyResult Copy(CopyMode mode, std::vector<DeviceRange> ranges) {
+  CopyResult Copy(CopyMode mode, const std::vector<DeviceRange>& ranges) {
     engine_.reset();
     engine_ = Engine(*target_, mode);
     CopyJob job;
