@@ -27,6 +27,9 @@ void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
   unit->rest.insert(unit->rest.begin(), rest, unit->sources.end());
   Job& job = *unit->job;
   RecoveryAction action = RecoveryFor(result, unit->attempts);
+  // Of two namespaces it may be the source that the controller does not have.
+  if (unit->source != &target_ && result.nvme.type == 0 && result.nvme.code == 0x0b)
+    action = RecoveryAction::kAbandon;
   if (!job.result.status.ok() || !pointer.empty()) action = RecoveryAction::kGiveUp;
   if (action == RecoveryAction::kSplit) {
     action = LearnFromRefusal(shape, result, unit) ? RecoveryAction::kRetry

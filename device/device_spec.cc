@@ -120,7 +120,7 @@ absl::Status TakeInner(const DeviceBackend& backend, int nesting, absl::string_v
   for (;;) {
     GLEANER_ASSIGN_OR_RETURN(const absl::string_view inner, TakeSpec(backend, list));
     spec.inner.emplace_back(inner);
-    const absl::Status parsed = Parse(inner, nesting + 1).status();
+    absl::Status parsed = Parse(inner, nesting + 1).status();
     if (!parsed.ok() && !backend.has_members) return parsed;
     if (!parsed.ok()) {
       return absl::InvalidArgumentError(absl::StrCat(

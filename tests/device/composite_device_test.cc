@@ -195,10 +195,10 @@ TEST(CompositeDeviceTest, CopiesStayWithinChunksAndMembers) {
   ASSERT_OK_AND_ASSIGN(const auto device, MakeStripeDevice(Two(), 4 * 4096));
   FillDevice(*device, Blocks(0, 128), 7);
   ASSERT_OK_AND_ASSIGN(const auto queue, device->OpenQueue(4));
-  const auto copy = [&](std::vector<DeviceRange> sources, uint64_t target) {
+  const auto copy = [&](const std::vector<DeviceRange>& sources, uint64_t target) {
     OpResult result;
-    const absl::Status accepted = queue->Copy(
-        sources, DeviceBlock(target), {}, [&result](const OpResult& r) { result = r; });
+    absl::Status accepted = queue->Copy(sources, DeviceBlock(target), {},
+                                        [&result](const OpResult& r) { result = r; });
     if (!accepted.ok()) return accepted;
     EXPECT_THAT(queue->Wait(), IsOk());
     return result.status;

@@ -48,7 +48,7 @@ class NvmeNamespacesTest : public ::testing::Test {
         target_, OpenNvmeDevice(target_fake_->block_node(), target_fake_->options()));
   }
 
-  CopyResult Copy(CopyMode mode, std::vector<DeviceRange> ranges) {
+  CopyResult Copy(CopyMode mode, const std::vector<DeviceRange>& ranges) {
     engine_.reset();
     engine_ = Engine(*target_, mode);
     CopyJob job;
@@ -154,6 +154,15 @@ TEST_F(NvmeNamespacesTest, ARefusalSparesTheTargetsOwnCopies) {
   EXPECT_EQ(RunJob(*engine_, own).runs[0].native, DeviceBlockCount(4));
   EXPECT_THAT(Copy(CopyMode::kNative, {Blocks(0, 8)}).status,
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("invalid field")));
+}
+
+TEST_F(NvmeNamespacesTest, ASourceThatTheControllerDoesNotHaveIsReadByTheHost) {
+  Open(Namespace(1), Namespace(2));
+  target_fake_->controller().SetSibling(nullptr);
+  const CopyResult result = Copy(CopyMode::kAuto, {Blocks(0, 8)});
+  EXPECT_THAT(result.status, IsOk());
+  EXPECT_EQ(result.runs[0].emulated, DeviceBlockCount(8));
+  EXPECT_TRUE(Target(64, 8) == Source(0, 8));
 }
 
 TEST_F(NvmeNamespacesTest, AnotherDeviceIsCheckedToo) {

@@ -68,6 +68,7 @@ SCENARIOS = [
              variables={"NATIVE": "no"}),
     Scenario("zoned", "zoned.sh", (Namespace(properties=_ZONED),), variables=_ZONES),
     Scenario("two-namespaces", "namespaces.sh", (Namespace(512), Namespace(4096))),
+    Scenario("stripe", "stripe.sh", (Namespace(), Namespace())),
     Scenario("partition", "partition.sh", (Namespace(512),), node="/dev/nvme0n1p1"),
     Scenario("tcp", "tcp.sh", variables={"NATIVE": "no"}, node="/dev/nvme1n1",
              modules=("nvme", "configfs", "nvmet-tcp", "nvme-tcp")),
