@@ -223,8 +223,7 @@ constexpr DeviceBackend kBackends[] = {
      OpenNvme},
     {"scsi",
      "scsi:NODE: a SCSI disk (/dev/sda or /dev/sg0) or a partition (/dev/sda1), with its "
-     "own "
-     "EXTENDED COPY",
+     "own EXTENDED COPY",
      "NODE",
      {},
      false,
