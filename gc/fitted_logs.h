@@ -38,7 +38,8 @@ struct LogOptions {
 // The logs of a class are `first`, `first` + 1, ...; classes that were merged have the same.
 struct ClassLogs {
   ClassId first;
-  uint8_t count = 1;  // more than one only for relocated blocks; user writes go to the first
+  uint8_t count =
+      1;  // more than one only for relocated blocks; user writes go to the first
   friend bool operator==(const ClassLogs&, const ClassLogs&) = default;
 };
 

@@ -237,8 +237,8 @@ absl::Status FitToOpenZones(SimulationSetup* setup) {
   }
   std::unique_ptr<Placement>& placement = setup->store.placement;
   absl::StatusOr<std::unique_ptr<Placement>> fitted = FitPlacement(
-      std::move(placement), {.most = c.max_open_zones,
-                             .logs_per_relocation_class = c.relocation_logs});
+      std::move(placement),
+      {.most = c.max_open_zones, .logs_per_relocation_class = c.relocation_logs});
   if (!fitted.ok()) {
     return UsageError("--placement", absl::StrCat(c.placement, ": ", of, ": ",
                                                   fitted.status().message()));

@@ -121,9 +121,8 @@ absl::Status VolatileStore::OpenDevice() {
     GLEANER_ASSIGN_OR_RETURN(
         relocator_, MakeDeviceRelocator(options_.device, layout_, options_.copy, clock));
     if (zoned) {
-      relocator_ =
-          MakeZoneOrderedRelocator(std::move(relocator_), buffers_.get(), geometry_,
-                                   &table_);
+      relocator_ = MakeZoneOrderedRelocator(std::move(relocator_), buffers_.get(),
+                                            geometry_, &table_);
       GLEANER_RETURN_IF_ERROR(ResetZones());
     }
   }

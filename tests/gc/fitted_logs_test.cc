@@ -52,12 +52,14 @@ TEST(FitLogsTest, TheColdestNeighboursJoinFirst) {
 }
 
 TEST(FitLogsTest, TheKindWithMostLogsShrinksFirst) {
-  const ClassShape shape{7, 4, 5};  // two for user writes only, two for both, three for the rest
+  const ClassShape shape{
+      7, 4, 5};  // two for user writes only, two for both, three for the rest
   EXPECT_EQ(Fit(shape, {.most = 6}), "0 1 2 3 4 5 5");
   EXPECT_EQ(Fit(shape, {.most = 5}), "0 1 2 3 4 4 4");
   EXPECT_EQ(Fit(shape, {.most = 4}), "0 1 2 2 3 3 3");
   EXPECT_EQ(Fit(shape, {.most = 3}), "0 0 1 1 2 2 2");
-  EXPECT_EQ(Fit(shape, {.most = 2}), "0 0 1 1 1 1 1");  // user writes still have their own
+  EXPECT_EQ(Fit(shape, {.most = 2}),
+            "0 0 1 1 1 1 1");  // user writes still have their own
 }
 
 TEST(FitLogsTest, TheLeastIsALogForEachOfTheTwoOrOneForBoth) {
@@ -152,8 +154,7 @@ TEST(FitPlacementTest, VictimsTakeTurns) {
 TEST(FitPlacementTest, OneThatFitsIsLeftAlone) {
   auto placement = MakeGcLogPlacement();
   const Placement* const before = placement.get();
-  ASSERT_OK_AND_ASSIGN(const auto after,
-                       FitPlacement(std::move(placement), {.most = 2}));
+  ASSERT_OK_AND_ASSIGN(const auto after, FitPlacement(std::move(placement), {.most = 2}));
   EXPECT_EQ(after.get(), before);
 }
 

@@ -132,7 +132,7 @@ same_as_model() {
   local mode=$1 key flags
   shift
   flags="--workload=zipf:0.99 --volume_blocks=${VOLUME:-1024} --writes=2 --warmup=1 --seed=7
-    --json"
+    --placement=${PLACEMENT:-gc-log} --json"
   gleaner simulate $flags "$@" >/tmp/model
   [ -z "$SEGMENT" ] || flags="$flags --segment_blocks=$SEGMENT"
   gleaner simulate $flags --device="$DEVICE" --copy="$mode" --force >/tmp/run
