@@ -70,9 +70,10 @@ test_not_as_a_file() {
   refuses 2 zoned gleaner identify "file:$NODE"
 }
 
-# As many logs as zones can be open. Zones that were left open elsewhere count, too.
+# As many logs as zones can be open. Zones that were left open elsewhere count, too. Extents are
+# not compared: zones end with a hole, where the model's segments follow each other.
 test_simulate() {
-  local key PLACEMENT=${2:-gc-log}
+  local key EXTENTS= PLACEMENT=${2:-gc-log}
   [ "$MAX_OPEN" -gt 1 ] || PLACEMENT=none
   reset_all
   fill_zone 40 10
