@@ -101,6 +101,15 @@ void AddPolicyFlags(CLI::App& app, SimulateFlags* f) {
                  "A released segment is reusable after so many further releases")
       ->capture_default_str()
       ->check(WholeNumber(0, 1'000'000));
+  app.add_option("--max_open_zones", c.max_open_zones,
+                 "Most segments open at once; a zoned device's limit where that is less")
+      ->check(WholeNumber(1, 1'000'000));
+  app.add_option(
+         "--relocation_logs", c.relocation_logs,
+         "Open segments for each class of relocated blocks, which victims take turns "
+         "at: zones that are copied to at the same time")
+      ->capture_default_str()
+      ->check(WholeNumber(1, 8));
   f->copy.AddTo(app);
   f->limits.AddTo(app);
   app.add_option("--device", c.device,

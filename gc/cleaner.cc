@@ -91,7 +91,7 @@ std::optional<Cleaner::StepResult> Cleaner::AdvanceIdle(const Goal& goal,
   if (!CleanedEnough(goal)) return StartRound(goal, budget);
   if (parts_.table->free_segments() < goal.free_segments) return WaitForDurable();
   moved_without_goal_ = 0;
-  waiting_ = SegmentId();  // by the next time there may be a better one
+  waiting_ = {};  // by the next time there may be a better one
   return StepResult{State::kGoalReached, {}};
 }
 
@@ -184,7 +184,8 @@ std::optional<Cleaner::StepResult> Cleaner::StartRound(const Goal& goal,
         parts_.table->released_segments() > options_.commit_segments;
     if (commit_helps) return WaitForDurable();
     // After a round that failed half way there may be room for the smallest only.
-    const SegmentId chosen = std::exchange(waiting_, parts_.table->FewestLiveCandidate());
+    const Waiting chosen =
+        std::exchange(waiting_, {.id = parts_.table->FewestLiveCandidate()});
     const bool fits = TakeVictim(budget);
     waiting_ = chosen;
     if (!fits) return StepResult{State::kNoRoom, {}};
@@ -201,15 +202,17 @@ std::optional<Cleaner::StepResult> Cleaner::StartRound(const Goal& goal,
 bool Cleaner::TakeVictim(const Budget& budget) {
   SegmentTable& table = *parts_.table;
   const VictimPolicy* policy = &PolicyFor(budget);
-  SegmentId id = std::exchange(waiting_, SegmentId());
+  Waiting chosen = std::exchange(waiting_, {});
   const bool still_wanted = std::exchange(waiting_policy_, policy) == policy;
-  if (!still_wanted || !id.valid() || !table.IsCandidate(id))
-    id = policy->Pick(table, budget.now_blocks, &random_);
+  if (!still_wanted || !chosen.id.valid() || !table.IsCandidate(chosen.id))
+    chosen = {.id = policy->Pick(table, budget.now_blocks, &random_)};
+  const SegmentId id = chosen.id;
   if (!id.valid()) return false;
-  Victim victim{id, table.info(id), std::nullopt};
-  victim.log_class = parts_.placement->ForVictim(victim.info, budget.now_blocks);
+  Victim victim{id, table.info(id), chosen.log_class};
+  if (!chosen.has_class)
+    victim.log_class = parts_.placement->ForVictim(victim.info, budget.now_blocks);
   if (SegmentsNeeded(victim.log_class, victim.info.live_blocks) > table.free_segments()) {
-    waiting_ = id;
+    waiting_ = {id, true, victim.log_class};
     return false;
   }
   table.StartCleaning(id);

@@ -187,7 +187,14 @@ class Cleaner {
   std::vector<Victim> victims_;
   // Picked, but there was no room for it in the last batch. To pick anew instead would favour
   // small victims, whatever the policy.
-  SegmentId waiting_;
+  struct Waiting {
+    SegmentId id;
+    // A placement is asked once for each choice, however often room is looked for: it may learn
+    // from being asked, and how often depends on how long a commit takes.
+    bool has_class = false;
+    std::optional<ClassId> log_class = std::nullopt;
+  };
+  Waiting waiting_;
   const VictimPolicy* waiting_policy_ = nullptr;  // whose choice it is
   std::vector<Extent> extents_;                   // of victims_[reading_], being read
   size_t reading_ = 0;

@@ -27,9 +27,11 @@ class Placement {
  public:
   virtual ~Placement() = default;
 
-  // Number of classes, at least one: they are 0..classes()-1. Each takes an open segment.
+  // Number of classes, at least one: they are 0..classes()-1, from hot to cold. Each takes an open
+  // segment.
   virtual uint32_t classes() const = 0;
-  // How many of them relocated blocks can go to.
+  // How many of them user writes can go to, the first ones; and relocated blocks, the last ones.
+  virtual uint32_t user_classes() const { return 1; }
   virtual uint32_t relocation_classes() const { return 1; }
 
   // The class of one block that a user writes at time `now_blocks` (user blocks written so far).

@@ -22,6 +22,7 @@ class TemperaturePlacement : public Placement {
       : thresholds_(thresholds), known_(std::max<uint64_t>(1, options.volume_blocks)) {}
 
   uint32_t classes() const override { return 3; }
+  uint32_t user_classes() const override { return 3; }
 
   ClassId ForUserWrite(Lba lba, uint64_t now_blocks) override {
     Known& known =

@@ -99,6 +99,8 @@ nlohmann::ordered_json ConfigJson(const SimulationConfig& c) {
   j["placement"] = c.placement;
   j["order"] = c.order == SurvivorOrder::kLba ? "lba" : "victim";
   j["commit_segments"] = c.commit_segments;
+  if (c.max_open_zones > 0) j["max_open_zones"] = c.max_open_zones;
+  if (c.relocation_logs > 1) j["relocation_logs"] = c.relocation_logs;
   j["copy"] = CopyModeName(c.copy);
   if (c.max_copy_blocks.has_value()) j["max_copy_blocks"] = *c.max_copy_blocks;
   if (c.max_copy_ranges.has_value()) j["max_copy_ranges"] = *c.max_copy_ranges;

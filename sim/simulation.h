@@ -50,6 +50,10 @@ struct SimulationConfig {
   std::string placement = "gc-log";
   SurvivorOrder order = SurvivorOrder::kVictim;
   uint32_t commit_segments = 1;
+  // Segments that can be open at once; 0: no limit but a zoned device's, which then stands here.
+  uint32_t max_open_zones = 0;
+  uint32_t relocation_logs =
+      1;  // for each class that survivors go to, where there is room
 
   CopyMode copy = CopyMode::kAuto;
   // Lower the limits of a device, and set the model's.

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "device/device_factory.h"
+#include "gc/fitted_logs.h"
 #include "gc/placement.h"
 #include "gc/victim_policy.h"
 #include "sim/process_memory.h"
@@ -221,14 +222,29 @@ absl::Status SizeSegments(SimulationSetup* setup) {
   return absl::OkStatus();
 }
 
-absl::Status CheckOpenZones(const SimulationSetup& setup) {
-  if (setup.device == nullptr) return absl::OkStatus();
-  const uint32_t limit = setup.device->geometry().max_open_zones;
-  const uint32_t classes = setup.store.placement->classes();
-  if (limit == 0 || classes <= limit) return absl::OkStatus();
-  return UsageError("--placement", absl::StrCat(setup.config.placement, " needs ",
-                                                classes, " open zones, ",
-                                                setup.device->name(), " allows ", limit));
+// As many logs as there can be open zones. A zone of a log is written to its end before the next
+// one is begun, so none is ever closed, and the limit of active zones counts as the other does.
+absl::Status FitToOpenZones(SimulationSetup* setup) {
+  SimulationConfig& c = setup->config;
+  std::string of = "--max_open_zones";
+  if (setup->device != nullptr && setup->device->geometry().zoned()) {
+    const Geometry& g = setup->device->geometry();
+    for (const uint32_t limit : {g.max_open_zones, g.max_active_zones}) {
+      if (limit == 0 || (c.max_open_zones != 0 && c.max_open_zones <= limit)) continue;
+      c.max_open_zones = limit;
+      of = setup->device->name();
+    }
+  }
+  std::unique_ptr<Placement>& placement = setup->store.placement;
+  absl::StatusOr<std::unique_ptr<Placement>> fitted = FitPlacement(
+      std::move(placement),
+      {.most = c.max_open_zones, .logs_per_relocation_class = c.relocation_logs});
+  if (!fitted.ok()) {
+    return UsageError("--placement", absl::StrCat(c.placement, ": ", of, ": ",
+                                                  fitted.status().message()));
+  }
+  placement = *std::move(fitted);
+  return absl::OkStatus();
 }
 
 double SegmentsFor(uint64_t volume_blocks, double utilization, uint32_t capacity_blocks) {
@@ -326,7 +342,7 @@ absl::Status PrepareSimulation(const std::function<void(absl::string_view)>& mes
   store.block_bytes = c.block_bytes;
   store.cleaner.commit_segments = c.commit_segments;
   GLEANER_RETURN_IF_ERROR(MakePolicies(setup));
-  GLEANER_RETURN_IF_ERROR(CheckOpenZones(*setup));
+  GLEANER_RETURN_IF_ERROR(FitToOpenZones(setup));
   GLEANER_RETURN_IF_ERROR(SizeSpace(setup));
   GLEANER_RETURN_IF_ERROR(CheckMemory(*setup));
   store.cleaner.order = c.order;

@@ -47,6 +47,7 @@ void AppendBuffers::Stage(ClassId log_class, PhysicalRange run, const char* data
 void AppendBuffers::Submit(ClassId log_class) {
   BufferPtr& buffer = staged_[log_class.value()];
   if (buffer == nullptr) return;
+  buffer->number = next_number_++;
   waiting_.push_back(std::move(buffer));
   Pump();
 }
@@ -70,14 +71,14 @@ void AppendBuffers::Pump() {
 bool AppendBuffers::MayGo(const Buffer& buffer) const {
   if (!zoned_) return true;
   // One write per class at a time, in order: a second one to the zone may overtake the first, and
-  // one to the next zone would open it before this one is full.
+  // one to the next zone would open it before this one is full. The same goes for held runs.
   const auto same_class = [&](const BufferPtr& other) {
     return other->log_class == buffer.log_class;
   };
   if (std::any_of(in_flight_.begin(), in_flight_.end(), same_class)) return false;
   if (std::find_if(waiting_.begin(), waiting_.end(), same_class)->get() != &buffer)
     return false;
-  return !IsHeldBefore(buffer.run.start);
+  return !IsHeldBefore(buffer.log_class, buffer.number);
 }
 
 bool AppendBuffers::Start(BufferPtr& buffer) {
@@ -110,30 +111,46 @@ void AppendBuffers::Finish(Buffer* written, const absl::Status& status) {
   Pump();
 }
 
-void AppendBuffers::Hold(PhysicalRange run) {
-  if (zoned_) holds_.push_back(run);
+void AppendBuffers::Hold(ClassId log_class, PhysicalRange run) {
+  if (zoned_) holds_.push_back({log_class, run, next_number_++});
 }
 
 void AppendBuffers::Unhold(PhysicalRange part) {
   if (!zoned_) return;
   for (auto it = holds_.begin(); it != holds_.end(); ++it) {
-    if (it->start != part.start) continue;
-    *it = {part.end(), it->count - part.count};
-    if (it->empty()) holds_.erase(it);
+    if (it->run.start != part.start) continue;
+    it->run = {part.end(), it->run.count - part.count};
+    if (it->run.empty()) holds_.erase(it);
     break;
   }
   Pump();
 }
 
-bool AppendBuffers::IsNext(PhysicalRange held) const {
-  const SegmentId zone = geometry_.segment_of(held.start);
-  return !IsHeldBefore(held.start) && WrittenBefore(zone, held.start);
+const AppendBuffers::Held* AppendBuffers::FindHeld(PhysicalRange run) const {
+  const auto held = std::find_if(holds_.begin(), holds_.end(), [run](const Held& h) {
+    return h.run.start <= run.start && run.start < h.run.end();
+  });
+  return held == holds_.end() ? nullptr : &*held;
 }
 
-bool AppendBuffers::IsHeldBefore(PhysicalBlock block) const {
-  const SegmentId zone = geometry_.segment_of(block);
-  return std::any_of(holds_.begin(), holds_.end(), [&](const PhysicalRange& hold) {
-    return geometry_.segment_of(hold.start) == zone && hold.start < block;
+bool AppendBuffers::IsReached(PhysicalRange run) const {
+  const Held* const held = FindHeld(run);
+  const auto before = [held](const BufferPtr& b) {
+    return b->log_class == held->log_class && b->number < held->number;
+  };
+  return held == nullptr || (std::none_of(waiting_.begin(), waiting_.end(), before) &&
+                             std::none_of(in_flight_.begin(), in_flight_.end(), before));
+}
+
+bool AppendBuffers::IsNext(PhysicalRange run) const {
+  const Held* const held = FindHeld(run);
+  return held == nullptr ||
+         (IsReached(run) && !IsHeldBefore(held->log_class, held->number));
+}
+
+bool AppendBuffers::IsHeldBefore(ClassId log_class, uint64_t number) const {
+  return std::any_of(holds_.begin(), holds_.end(), [&](const Held& held) {
+    return held.log_class == log_class && held.number < number;
   });
 }
 

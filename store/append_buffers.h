@@ -7,9 +7,9 @@
 //   while (!buffers.idle()) { buffers.Pump(); GLEANER_RETURN_IF_ERROR(queue->Wait()); }
 //
 // One buffer per class fills at a time; full ones are written in the order of their blocks within
-// a segment. On a zoned device one write per class is in flight, and what lies behind a reserved
-// run waits until the run is settled: a zone is written in order, and no more zones are open than
-// there are classes.
+// a segment. On a zoned device a class is written strictly in order: one write is in flight, and
+// what was staged after a run was reserved waits until the run is settled. So a zone is full before
+// its class begins the next one, and no more zones are open, or closed, than there are classes.
 //
 // A write that failed keeps its buffer, and its blocks can still be found; nothing more is submitted
 // until TakeStatus has told of the error, then it is tried again.
@@ -68,11 +68,15 @@ class AppendBuffers {
   // The data of a block that is not yet on the device; null if it is there.
   const char* Find(PhysicalBlock block) const;
 
-  // A run that someone else writes: on a zoned device what lies behind it waits.
-  void Hold(PhysicalRange run);
+  // A run of a class that someone else writes: on a zoned device what is staged for the class from
+  // now on waits.
+  void Hold(ClassId log_class, PhysicalRange run);
   void Unhold(PhysicalRange part);
-  // Whether all before a held run in its zone is written.
-  bool IsNext(PhysicalRange held) const;
+  // Whether all of its class that was staged before held `run` is written: it may be begun, unless
+  // something else that was held before it is still to be written.
+  bool IsReached(PhysicalRange run) const;
+  // The same, and it is the first that its class holds.
+  bool IsNext(PhysicalRange run) const;
 
   // The first error of a write since this was last called.
   absl::Status TakeStatus() { return std::exchange(status_, absl::OkStatus()); }
@@ -82,13 +86,20 @@ class AppendBuffers {
   struct Buffer {
     AlignedBuffer memory;
     ClassId log_class;
-    PhysicalRange run;  // what it holds
+    PhysicalRange run;    // what it holds
+    uint64_t number = 0;  // its turn, among buffers and held runs
+  };
+  struct Held {
+    ClassId log_class;
+    PhysicalRange run;
+    uint64_t number = 0;
   };
   using BufferPtr = std::unique_ptr<Buffer>;
 
   bool AnyStaged() const;
   bool MayGo(const Buffer& buffer) const;
-  bool IsHeldBefore(PhysicalBlock block) const;
+  bool IsHeldBefore(ClassId log_class, uint64_t number) const;
+  const Held* FindHeld(PhysicalRange run) const;
   bool Start(BufferPtr& buffer);
   void Finish(Buffer* written, const absl::Status& status);
   template <typename Visit>
@@ -104,7 +115,8 @@ class AppendBuffers {
       waiting_;  // not yet submitted, or failed; in order within a class
   std::vector<BufferPtr> in_flight_;
   std::vector<BufferPtr> free_;
-  std::vector<PhysicalRange> holds_;
+  std::vector<Held> holds_;
+  uint64_t next_number_ = 0;
   absl::Status status_;
   uint64_t blocks_written_ = 0;
 };

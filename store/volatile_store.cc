@@ -71,6 +71,12 @@ absl::StatusOr<std::unique_ptr<VolatileStore>> VolatileStore::Create(
           absl::StrCat("blocks of ", options.block_bytes, " bytes are no multiple of ",
                        options.device->name(), "'s blocks of ", g.block_bytes, " bytes"));
     }
+    for (const uint32_t limit : {g.max_open_zones, g.max_active_zones}) {
+      if (!g.zoned() || limit == 0 || options.placement->classes() <= limit) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat(options.device->name(), " allows ", limit, " open zones, ",
+                       options.placement->classes(), " are needed"));
+    }
     const uint64_t room = g.capacity.value() / per_block / options.segment_blocks;
     options.max_segments =
         static_cast<uint32_t>(std::min<uint64_t>(options.max_segments, room));
@@ -115,8 +121,8 @@ absl::Status VolatileStore::OpenDevice() {
     GLEANER_ASSIGN_OR_RETURN(
         relocator_, MakeDeviceRelocator(options_.device, layout_, options_.copy, clock));
     if (zoned) {
-      relocator_ =
-          MakeZoneOrderedRelocator(std::move(relocator_), buffers_.get(), geometry_);
+      relocator_ = MakeZoneOrderedRelocator(std::move(relocator_), buffers_.get(),
+                                            geometry_, &table_);
       GLEANER_RETURN_IF_ERROR(ResetZones());
     }
   }
@@ -127,12 +133,21 @@ absl::Status VolatileStore::OpenDevice() {
   return absl::OkStatus();
 }
 
+// All that may be used, and those beyond that are open or closed, since these count against the
+// device's limits, too.
 absl::Status VolatileStore::ResetZones() {
-  for (uint32_t i = 0; i < table_.segments(); ++i) {
+  const Geometry& g = options_.device->geometry();
+  const uint64_t used =
+      options_.garbage_trigger.has_value() ? options_.max_segments : table_.segments();
+  GLEANER_ASSIGN_OR_RETURN(const std::vector<ZoneInfo> zones,
+                           options_.device->ReportZones({DeviceBlock(0), g.capacity}));
+  for (size_t i = 0; i < zones.size(); ++i) {
+    const ZoneState state = zones[i].state;
+    const bool active = state == ZoneState::kOpen || state == ZoneState::kClosed;
+    if (state == ZoneState::kEmpty || (i >= used && !active)) continue;
     absl::Status status;
-    GLEANER_RETURN_IF_ERROR(
-        queue_->ZoneReset(layout_.ToDevice(geometry_.first_block(SegmentId(i))),
-                          [&status](const OpResult& r) { status = r.status; }));
+    GLEANER_RETURN_IF_ERROR(queue_->ZoneReset(
+        zones[i].start, [&status](const OpResult& r) { status = r.status; }));
     while (queue_->in_flight() > 0) GLEANER_RETURN_IF_ERROR(queue_->Wait());
     GLEANER_RETURN_IF_ERROR(status);
   }
@@ -358,7 +373,7 @@ absl::StatusOr<PhysicalRange> VolatileStore::Reserve(const Reservation& reservat
                                          reservation.modified_at_blocks));
   if (buffers_ != nullptr) {
     buffers_->Submit(reservation.log_class);
-    buffers_->Hold(run);
+    buffers_->Hold(reservation.log_class, run);
   }
   return run;
 }

@@ -55,7 +55,8 @@ struct VolatileStoreOptions {
   std::unique_ptr<Placement> placement;
   CleanerOptions cleaner{.commit_segments = 1};
 
-  // A model if null. Not owned; nothing else may use it meanwhile. Its zones are reset.
+  // A model if null. Not owned; nothing else may use it meanwhile. Its zones are reset: those that can be
+  // used, and others that are open or closed.
   Device* device = nullptr;
   CopyEngineOptions copy;
   const Clock* clock = nullptr;  // for the copy engine's measurements; null: the real one

@@ -163,8 +163,8 @@ void VolatileStore::StartFlushes() {
   }
 }
 
-// Whether a round on `victim` may begin. A zoned device must have no more zones open than there are
-// classes: there the round waits for all writes, since its copies may begin a zone, too.
+// Whether a round on `victim` may begin. On a zoned device it waits for all writes: its copies may
+// begin a zone, which must not be open beside the one before it in its class.
 bool VolatileStore::IsWritten(SegmentId victim) const {
   if (options_.device->geometry().zoned()) return buffers_->idle() && fills_.empty();
   return buffers_->WrittenBefore(victim, geometry_.range_of(victim).end());

@@ -175,6 +175,65 @@ TEST(SimulationTest, ZonedDeviceIsVerified) {
   }
 }
 
+struct FewZones {
+  const char* placement;
+  uint32_t max_open;  // of the device
+  uint32_t relocation_logs;
+  uint32_t open_segments;
+};
+
+class FewZonesTest : public ::testing::TestWithParam<FewZones> {};
+
+// With as few open zones as a device has, the model decides as the run there: the same victims,
+// and no write that the device refuses.
+TEST_P(FewZonesTest, ModelAndDeviceMergeAlike) {
+  SimulationConfig config = SmallConfig();
+  config.placement = GetParam().placement;
+  config.relocation_logs = GetParam().relocation_logs;
+  for (const CopyMode copy : {CopyMode::kNative, CopyMode::kEmulate}) {
+    config.copy = copy;
+    config.segment_blocks = 192;
+    config.device = "";
+    config.max_open_zones = GetParam().max_open;
+    ASSERT_OK_AND_ASSIGN(const Traced model, RunTraced(config));
+    config.segment_blocks.reset();
+    config.max_open_zones = 0;
+    config.device = absl::StrCat("mem:size=128M,zone=1M,zone_capacity=768K,max_open=",
+                                 GetParam().max_open);
+    ASSERT_OK_AND_ASSIGN(const Traced device, RunTraced(config));
+    EXPECT_GT(model.victims.size(), 50u);
+    EXPECT_EQ(device.victims, model.victims);
+    EXPECT_EQ(device.result.relocated_blocks, model.result.relocated_blocks);
+    EXPECT_EQ(device.result.config.max_open_zones, GetParam().max_open);
+    EXPECT_EQ(device.result.open_segments, GetParam().open_segments);
+    EXPECT_EQ(model.result.open_segments, GetParam().open_segments);
+    EXPECT_GE(device.result.verified_blocks, *config.volume_blocks);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, FewZonesTest,
+    ::testing::Values(FewZones{"none", 1, 1, 1}, FewZones{"none", 2, 2, 2},
+                      FewZones{"gc-log", 2, 1, 2}, FewZones{"gc-log", 4, 8, 4},
+                      FewZones{"temperature:500:5000", 2, 1, 2},
+                      FewZones{"temperature:500:5000", 3, 2, 3},
+                      FewZones{"temperature:500:5000", 4, 2, 4},
+                      FewZones{"age-match:4", 2, 1, 2}, FewZones{"age-match:4", 3, 2, 3},
+                      FewZones{"age-match:1", 6, 3, 6}));
+
+TEST(SimulationTest, TooFewOpenZonesAreRefusedInOneLine) {
+  SimulationConfig config = SmallConfig();
+  config.segment_blocks.reset();
+  config.device = "mem:size=128M,zone=1M,max_open=1";
+  EXPECT_EQ(RunSimulation(config, {}).status().message(),
+            "--placement: gc-log: mem: 2 open segments are needed, 1 can be");
+  config.device.clear();
+  config.max_open_zones = 1;
+  EXPECT_EQ(
+      RunSimulation(config, {}).status().message(),
+      "--placement: gc-log: --max_open_zones: 2 open segments are needed, 1 can be");
+}
+
 TEST(SimulationTest, SmallerDeviceBlocksAreConverted) {
   SimulationConfig config = SmallConfig();
   config.device = "mem:size=96M,block=512";
@@ -287,10 +346,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"--device:", [](SimulationConfig& c) { c.device = "tape:x"; }},
         BadConfig{"--segment_blocks:",
                   [](SimulationConfig& c) { c.device = "mem:size=128M,zone=1M"; }},
+        BadConfig{"--placement:", [](SimulationConfig& c) { c.max_open_zones = 1; }},
         BadConfig{"--placement:", [](SimulationConfig& c) {
                     c.segment_blocks.reset();
                     c.placement = "temperature";
-                    c.device = "mem:size=128M,zone=1M,max_open=2";
+                    c.device = "mem:size=128M,zone=1M,max_open=1";
                   }}));
 
 // -- Traces -----------------------------------------------------------------------------------

@@ -194,10 +194,13 @@ TEST_F(AppendBuffersTest, AZoneIsWrittenInOrderOneWriteAtATime) {
 TEST_F(AppendBuffersTest, WhatLiesBehindAHeldRunWaits) {
   OpenMem(16);
   Stage(kHot, Blocks(0, 2), 'a');
-  buffers_->Hold(Blocks(2, 4));
+  buffers_->Submit(kHot);
+  buffers_->Hold(kHot, Blocks(2, 4));
+  EXPECT_FALSE(buffers_->IsReached(Blocks(2, 4)));
   Stage(kHot, Blocks(6, 2), 'b');
   buffers_->SubmitAll();
   Wait();
+  EXPECT_TRUE(buffers_->IsReached(Blocks(3, 1)));
   EXPECT_EQ(OnDevice(1), 'a');
   EXPECT_FALSE(buffers_->idle());
   EXPECT_TRUE(buffers_->WrittenBefore(SegmentId(0), PhysicalBlock(2)));
@@ -215,6 +218,35 @@ TEST_F(AppendBuffersTest, WhatLiesBehindAHeldRunWaits) {
   Wait();
   EXPECT_EQ(OnDevice(5), 'h');
   EXPECT_EQ(OnDevice(7), 'b');
+}
+
+// The end of a zone, the next one of the class, and what another class does meanwhile.
+TEST_F(AppendBuffersTest, AZoneIsFullBeforeItsClassBeginsTheNext) {
+  OpenMem(16);
+  buffers_->Hold(kHot, Blocks(0, 16));
+  Stage(kHot, Blocks(16, 8), 'b');
+  buffers_->Hold(kHot, Blocks(24, 8));
+  Stage(kCold, Blocks(32, 8), 'x');
+  EXPECT_EQ(queue_->in_flight(), 1);  // of the other class
+  EXPECT_TRUE(buffers_->IsNext(Blocks(0, 16)));
+  EXPECT_FALSE(buffers_->IsReached(Blocks(24, 8)));
+  Wait();
+  EXPECT_EQ(OnDevice(32), 'x');
+  buffers_->Unhold(Blocks(0, 16));
+  EXPECT_EQ(queue_->in_flight(), 1);
+  EXPECT_FALSE(buffers_->IsNext(Blocks(24, 8)));
+  Wait();
+  EXPECT_TRUE(buffers_->IsNext(Blocks(24, 8)));
+}
+
+TEST_F(AppendBuffersTest, OfTwoHeldRunsTheFirstIsNext) {
+  OpenMem(16);
+  buffers_->Hold(kHot, Blocks(0, 16));
+  buffers_->Hold(kHot, Blocks(16, 4));
+  EXPECT_TRUE(buffers_->IsReached(Blocks(16, 4)));
+  EXPECT_FALSE(buffers_->IsNext(Blocks(16, 4)));
+  buffers_->Unhold(Blocks(0, 16));
+  EXPECT_TRUE(buffers_->IsNext(Blocks(16, 4)));
 }
 
 }  // namespace
