@@ -103,7 +103,8 @@ struct CopyCounters {
   uint64_t peak_buffer_bytes = 0;  // most that was in use at one time
   uint64_t failed_commands =
       0;  // native ones; each was tried again, split or emulated, or failed
-  uint64_t retries = 0;               // commands sent for what an earlier one had left
+  // Commands sent for what an earlier one had left; reads and writes of emulation sent again.
+  uint64_t retries = 0;
   DeviceBlockCount verified_blocks;   // natively copied, read back and right
   uint64_t mismatches = 0;            // commands that had said success
   DeviceBlockCount recovered_blocks;  // emulated since their native copy failed

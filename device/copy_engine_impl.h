@@ -80,7 +80,7 @@ class CopyEngine::Impl {
     std::vector<DeviceRange> sources;  // native: of the command in flight
     // After a failure: sources of what comes after that command, and what is known of why.
     std::deque<DeviceRange> rest;
-    int attempts = 0;
+    int attempts = 0;         // of the command or write in hand
     uint32_t max_ranges = 0;  // of a command; 0: the device's limit
     CopyLimitsLearner::Shape refused;
     bool verifying = false;  // the command said success; its target is read back
@@ -89,6 +89,7 @@ class CopyEngine::Impl {
     CopyChunk chunk;
     size_t next_read = 0;
     int reads_in_flight = 0;
+    std::vector<uint8_t> read_failures;  // of each read that was sent
     bool ready = false;  // nothing but its lane keeps it from its transfer
   };
 
@@ -137,7 +138,8 @@ class CopyEngine::Impl {
   Source* SourceOf(Device* device);  // null: not opened yet
   void SendReads();
   bool SendNextRead(Unit* unit);
-  void EndRead(Unit* unit, Source* source, uint64_t bytes, const OpResult& result);
+  absl::Status SendRead(Unit* unit, Source* source, size_t index);
+  void EndRead(Unit* unit, Source* source, size_t index, const OpResult& result);
   void MakeReady(Unit* unit);
   void Transfer(Unit* unit);
   absl::Status Submit(Unit* unit);
@@ -159,6 +161,10 @@ class CopyEngine::Impl {
   void Emulate(Unit* unit);
   void EmulateNextInLine();
   void EmulateChunk(Unit* unit);
+  bool MayReadAgain(Unit* unit, size_t index, const OpResult& result);
+  void EndFailedWrite(Unit* unit, const OpResult& result);
+  static absl::Status WithPlace(const absl::Status& status, absl::string_view doing,
+                                const Device& device, DeviceRange range);
 
   // Verification.
   bool WantsVerification(const Job& job);

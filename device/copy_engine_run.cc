@@ -79,13 +79,9 @@ bool CopyEngine::Impl::SendNextRead(Unit* unit) {
   const CopyChunk::Read& read = unit->chunk.reads()[unit->next_read];
   Source* source = SourceOf(read.source);
   if (source->reads_in_flight == options_.queue_depth) return false;
-  const uint64_t bytes = read.range.count.value() * read.source->geometry().block_bytes;
-  IoQueue& queue = source->queue != nullptr ? *source->queue : *queue_;
-  const absl::Status status =
-      queue.Read(read.range, BufferOf(*unit) + read.buffer_offset,
-                 [this, unit, source, bytes](const OpResult& result) {
-                   EndRead(unit, source, bytes, result);
-                 });
+  unit->read_failures.resize(unit->next_read + 1);
+  unit->read_failures.back() = 0;
+  const absl::Status status = SendRead(unit, source, unit->next_read);
   if (!status.ok()) {
     Fail(*unit->job, status);
     return true;
@@ -96,15 +92,31 @@ bool CopyEngine::Impl::SendNextRead(Unit* unit) {
   return true;
 }
 
-void CopyEngine::Impl::EndRead(Unit* unit, Source* source, uint64_t bytes,
+absl::Status CopyEngine::Impl::SendRead(Unit* unit, Source* source, size_t index) {
+  const CopyChunk::Read& read = unit->chunk.reads()[index];
+  IoQueue& queue = source->queue != nullptr ? *source->queue : *queue_;
+  return queue.Read(read.range, BufferOf(*unit) + read.buffer_offset,
+                    [this, unit, source, index](const OpResult& result) {
+                      EndRead(unit, source, index, result);
+                    });
+}
+
+void CopyEngine::Impl::EndRead(Unit* unit, Source* source, size_t index,
                                const OpResult& result) {
+  absl::Status status = result.status;
+  const CopyChunk::Read& read = unit->chunk.reads()[index];
+  if (status.ok()) {
+    counters_.host_bytes_read +=
+        read.range.count.value() * source->device->geometry().block_bytes;
+  } else if (MayReadAgain(unit, index, result)) {
+    status = SendRead(unit, source, index);
+    if (status.ok()) return;
+  } else {
+    status = WithPlace(status, "reading", *source->device, read.range);
+  }
+  if (!status.ok()) Fail(*unit->job, status);
   --source->reads_in_flight;
   --unit->reads_in_flight;
-  if (result.status.ok()) {
-    counters_.host_bytes_read += bytes;
-  } else {
-    Fail(*unit->job, result.status);
-  }
   const bool all_sent = unit->next_read == unit->chunk.reads().size();
   if (all_sent && unit->reads_in_flight == 0) MakeReady(unit);
 }
@@ -171,10 +183,9 @@ void CopyEngine::Impl::EndTransfer(Unit* unit, const OpResult& result) {
     Credit(unit, copied);
     if (unit->buffer == kRecoveryBuffer) counters_.recovered_blocks += copied;
     if (!unit->rest.empty() && unit->job->result.status.ok()) return EmulateChunk(unit);
-  } else {
-    Fail(*unit->job, result.status);
+    return EndUnit(unit);
   }
-  EndUnit(unit);
+  EndFailedWrite(unit, result);
 }
 
 void CopyEngine::Impl::EndCommand(Unit* unit, const OpResult& result) {
