@@ -29,6 +29,7 @@
 #include "device/copy_chunk.h"
 #include "device/copy_engine.h"
 #include "device/copy_limits_learner.h"
+#include "device/copy_throttle.h"
 #include "device/device.h"
 #include "device/path_chooser.h"
 
@@ -44,6 +45,7 @@ class CopyEngine::Impl {
   int Poll();
   absl::Status Wait();
   bool idle() const { return jobs_.empty(); }
+  absl::Duration next_start() const;
   const CopyCounters& counters() const { return counters_; }
 
  private:
@@ -105,12 +107,16 @@ class CopyEngine::Impl {
     int reads_in_flight = 0;
   };
 
-  // The spell of a trial that is going on.
+  // A spell of a trial, of which only the time with copies in flight counts.
   struct Sitting {
     int size_class;
     CopyPath path;
-    uint64_t blocks = 0;  // copied so far
-    absl::Duration start;
+    uint64_t blocks = 0;     // copied so far
+    absl::Duration start;    // since something is in flight
+    absl::Duration elapsed;  // before that
+    // The throttle held back what would have come next: nothing follows before what is in flight
+    // has ended, so that its time is that of the path alone.
+    bool drains = false;
   };
 
   // Planning.
@@ -123,6 +129,8 @@ class CopyEngine::Impl {
   void PlanCommand(Job& job);
   void PlanChunk(Job& job);
   bool FillChunk(Job& job, Unit* unit);
+  uint64_t UnitBytes(const Job& job) const;
+  bool HoldsBack();
   Unit* NewUnit(Job& job);
   void Launch(Unit* unit);
 
@@ -147,10 +155,12 @@ class CopyEngine::Impl {
   void EndCommand(Unit* unit, const OpResult& result);
   void Credit(Unit* unit, DeviceBlockCount blocks);
   void EndUnit(Unit* unit);
+  bool TrialGoesOn() const;
   void EndSitting();
   void Fail(Job& job, const absl::Status& status);
   int RunFinishedJobs();
   int PollQueues();
+  absl::Status WaitForQueues();
 
   // Recovery from a failed command, whose unit keeps its lane meanwhile.
   void Recover(Unit* unit, const OpResult& result);
@@ -161,6 +171,7 @@ class CopyEngine::Impl {
   void Emulate(Unit* unit);
   void EmulateNextInLine();
   void EmulateChunk(Unit* unit);
+  void ChargeAgain(DeviceBlockCount blocks);
   bool MayReadAgain(Unit* unit, size_t index, const OpResult& result);
   void EndFailedWrite(Unit* unit, const OpResult& result);
   static absl::Status WithPlace(const absl::Status& status, absl::string_view doing,
@@ -215,6 +226,8 @@ class CopyEngine::Impl {
   size_t next_job_ = 0;  // whose turn it is to be planned
   int finished_jobs_ = 0;
 
+  CopyThrottle throttle_;
+  std::optional<absl::Duration> held_back_since_;  // work that could begin otherwise
   PathChooser chooser_;
   std::optional<Sitting> sitting_;
   bool wants_quiet_ = false;  // a trial waits until nothing is in flight

@@ -46,6 +46,7 @@ void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
     Emulate(unit);
   } else {
     ++counters_.retries;
+    ChargeAgain(TotalBlocks({&*rest, unit->sources.size() - copied}));
     SendRest(unit);
   }
 }
@@ -231,6 +232,12 @@ bool CopyEngine::Impl::MayReadAgain(Unit* unit, size_t index, const OpResult& re
   return true;
 }
 
+// Sent again: counts against the rate once more.
+void CopyEngine::Impl::ChargeAgain(DeviceBlockCount blocks) {
+  if (throttle_.on())
+    throttle_.Charge(clock_.Now(), blocks.value() * target_.geometry().block_bytes);
+}
+
 // The same blocks with the same data once more: harmless, but in a zone only where the write has
 // not begun.
 void CopyEngine::Impl::EndFailedWrite(Unit* unit, const OpResult& result) {
@@ -241,6 +248,7 @@ void CopyEngine::Impl::EndFailedWrite(Unit* unit, const OpResult& result) {
   if (job.result.status.ok() && pointer.empty() &&
       HostRecoveryFor(result, ++unit->attempts) != RecoveryAction::kGiveUp) {
     ++counters_.retries;
+    ChargeAgain(unit->chunk.target().count);
     return Transfer(unit);
   }
   const absl::Status status =

@@ -11,6 +11,13 @@
 #include "device/copy_engine_impl.h"
 
 namespace gleaner {
+namespace {
+
+// How long Wait sleeps: while something is in flight, and at most.
+constexpr absl::Duration kNap = absl::Microseconds(100);
+constexpr absl::Duration kLongestWait = absl::Milliseconds(100);
+
+}  // namespace
 
 int CopyEngine::Impl::Poll() {
   PollQueues();
@@ -28,19 +35,36 @@ int CopyEngine::Impl::PollQueues() {
 
 absl::Status CopyEngine::Impl::Wait() {
   if (idle()) return absl::FailedPreconditionError("no copy is under way");
-  // With one queue, waiting is polling too.
-  const bool one_queue = sources_.size() == 1;
-  if (finished_jobs_ == 0 && (one_queue || PollQueues() == 0)) {
-    // The target first: when a write is done, a buffer is free for more reads.
-    IoQueue* queue = queue_.get();
-    for (size_t i = 1; i < sources_.size() && queue->in_flight() == 0; ++i) {
-      queue = sources_[i].queue.get();
-    }
-    GLEANER_RETURN_IF_ERROR(queue->Wait());
-  }
+  if (finished_jobs_ == 0) GLEANER_RETURN_IF_ERROR(WaitForQueues());
   Pump();
   RunFinishedJobs();
   return absl::OkStatus();
+}
+
+absl::Status CopyEngine::Impl::WaitForQueues() {
+  const absl::Duration next = next_start();
+  const absl::Duration start = throttle_.on() ? clock_.Now() : absl::InfiniteDuration();
+  // A trial is timed, and nothing more begins before it has drained.
+  const bool drains = sitting_.has_value() && sitting_->drains;
+  if (units_in_flight_ == 0 ||
+      (!drains && next > start && next < absl::InfiniteDuration())) {
+    // What is in flight may end before more may begin, and nothing tells a sleeper: look often.
+    for (absl::Duration now = start; PollQueues() == 0 && now < next;
+         now = clock_.Now()) {
+      if (now - start >= kLongestWait) break;
+      clock_.SleepUntil(
+          std::min(next, now + (units_in_flight_ > 0 ? kNap : kLongestWait)));
+    }
+    return absl::OkStatus();
+  }
+  // With one queue, waiting is polling too.
+  if (sources_.size() > 1 && PollQueues() > 0) return absl::OkStatus();
+  // The target first: when a write is done, a buffer is free for more reads.
+  IoQueue* queue = queue_.get();
+  for (size_t i = 1; i < sources_.size() && queue->in_flight() == 0; ++i) {
+    queue = sources_[i].queue.get();
+  }
+  return queue->Wait();
 }
 
 int CopyEngine::Impl::RunFinishedJobs() {
@@ -54,6 +78,7 @@ int CopyEngine::Impl::RunFinishedJobs() {
       std::stable_partition(jobs_.begin(), jobs_.end(), std::not_fn(is_finished));
   finished.assign(std::make_move_iterator(first), std::make_move_iterator(jobs_.end()));
   jobs_.erase(first, jobs_.end());
+  if (jobs_.empty()) held_back_since_.reset();
   for (const std::unique_ptr<Job>& job : finished) {
     if (job->result.status.ok()) ++counters_.jobs;
     job->done(job->result);  // may start others
@@ -243,15 +268,29 @@ void CopyEngine::Impl::EndUnit(Unit* unit) {
   if (job.planned && job.units == 0) ++finished_jobs_;
   --units_in_flight_;
   ++units_ended_;
+  if (throttle_.on())
+    throttle_.End(unit->target.count.value() * target_.geometry().block_bytes);
   if (sitting_.has_value() && units_in_flight_ == 0) EndSitting();
   free_units_.push_back(unit);
   LeaveLane(unit);
   EmulateNextInLine();
 }
 
+// Whether a batch that belongs to the trial is in hand, and not all of it has begun.
+bool CopyEngine::Impl::TrialGoesOn() const {
+  return std::any_of(jobs_.begin(), jobs_.end(), [](const auto& job) {
+    return job->admitted && job->choice.trial && !job->planned;
+  });
+}
+
+// Nothing is in flight any more.
 void CopyEngine::Impl::EndSitting() {
+  sitting_->elapsed += clock_.Now() - sitting_->start;
+  sitting_->start = clock_.Now();
+  sitting_->drains = false;
+  if (TrialGoesOn()) return;
   chooser_.EndSitting(sitting_->size_class, sitting_->path, sitting_->blocks,
-                      clock_.Now() - sitting_->start);
+                      sitting_->elapsed);
   sitting_.reset();
 }
 

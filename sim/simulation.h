@@ -52,6 +52,7 @@ struct SimulationConfig {
   uint32_t commit_segments = 1;
 
   CopyMode copy = CopyMode::kAuto;
+  uint64_t max_copy_bytes_per_second = 0;  // on a device; 0: no limit
   // Lower the limits of a device, and set the model's.
   std::optional<uint64_t> max_copy_blocks;
   std::optional<uint32_t> max_copy_ranges;
