@@ -145,7 +145,7 @@ uint64_t CopyEngine::Impl::UnitBytes(const Job& job) const {
   // Whole pages and blocks, and two blocks of the source, as CopyChunk wants them.
   const uint64_t unit = std::max<uint64_t>(AlignedBuffer::kAlignment, block);
   const uint64_t least =
-      std::max<uint64_t>(unit, 2 * job.batch.source->geometry().block_bytes);
+      std::max<uint64_t>(unit, uint64_t{2} * job.batch.source->geometry().block_bytes);
   return std::min(std::max(most / unit * unit, least), options_.chunk_bytes);
 }
 
@@ -210,10 +210,8 @@ CopyEngine::Impl::Unit* CopyEngine::Impl::NewUnit(Job& job) {
   ++job.units;
   ++units_in_flight_;
   if (unit->trial && !sitting_.has_value()) {
-    sitting_.emplace();
-    sitting_->size_class = job.size_class;
-    sitting_->path = unit->path;
-    sitting_->start = clock_.Now();
+    sitting_ =
+        Sitting{job.size_class, unit->path, 0, clock_.Now(), absl::ZeroDuration(), false};
   } else if (unit->trial && units_in_flight_ == 1) {
     sitting_->start = clock_.Now();
   }
