@@ -42,6 +42,7 @@ struct CopyFlags {
   bool force = false;
   bool json = false;
   CopyModeFlag mode;
+  CopyRateFlag rate;
   LimitFlags limits;
 };
 
@@ -138,6 +139,9 @@ absl::Status CheckNames(const CopyFlags& flags) {
 
 absl::Status Copy(const CopyFlags& flags, Outcome* outcome) {
   GLEANER_ASSIGN_OR_RETURN(const CopyMode mode, flags.mode.mode());
+  CopyEngineOptions options;
+  options.mode = mode;
+  GLEANER_ASSIGN_OR_RETURN(options.max_bytes_per_second, flags.rate.bytes_per_second());
   GLEANER_RETURN_IF_ERROR(CheckNames(flags));
   GLEANER_ASSIGN_OR_RETURN(auto target,
                            Open("--to", flags.to, Access::kReadWrite, flags.force));
@@ -148,8 +152,8 @@ absl::Status Copy(const CopyFlags& flags, Outcome* outcome) {
   }
   Device* const source = other != nullptr ? other.get() : target.get();
   GLEANER_ASSIGN_OR_RETURN(CopyJob job, MakeJob(flags, source, *target));
-  GLEANER_ASSIGN_OR_RETURN(
-      auto engine, CopyEngine::Create(target.get(), {.mode = mode}, Clock::Real()));
+  GLEANER_ASSIGN_OR_RETURN(auto engine,
+                           CopyEngine::Create(target.get(), options, Clock::Real()));
   uint64_t blocks = 0;
   for (const CopyRun& run : job.runs) blocks += run.from.count.value();
   outcome->block_bytes = target->geometry().block_bytes;
@@ -187,6 +191,8 @@ void Print(const Outcome& o, bool json) {
     j["failed_commands"] = o.counters.failed_commands;
     j["retries"] = o.counters.retries;
     j["recovered_blocks"] = o.counters.recovered_blocks.value();
+    j["times_throttled"] = o.counters.times_throttled;
+    j["throttled_seconds"] = absl::ToDoubleSeconds(o.counters.throttled);
     j["wall_seconds"] = o.seconds;
     std::cout << j.dump(2) << "\n";
     return;
@@ -204,6 +210,10 @@ void Print(const Outcome& o, bool json) {
         "emulated instead\n",
         o.counters.failed_commands, o.counters.retries,
         o.counters.recovered_blocks.value());
+  }
+  if (o.counters.times_throttled > 0) {
+    std::cout << absl::StreamFormat("held back by --max_bytes_per_second for %.3f s\n",
+                                    absl::ToDoubleSeconds(o.counters.throttled));
   }
 }
 
@@ -224,6 +234,7 @@ int RunCopy(std::vector<std::string> arguments) {
       ->required()
       ->check(WholeNumber(0, UINT64_MAX));
   flags.mode.AddTo(app);
+  flags.rate.AddTo(app, "--max_bytes_per_second");
   flags.limits.AddTo(app);
   app.add_flag("--force", flags.force, "Overwrite a target that holds something else");
   app.add_flag("--json", flags.json, "One JSON object");

@@ -11,6 +11,7 @@
 #include "absl/strings/strip.h"
 #include "base/nearest_name.h"
 #include "cli/command.h"
+#include "device/device_factory.h"
 #include "sim/usage_error.h"
 
 namespace gleaner {
@@ -131,6 +132,20 @@ CopyLimits LimitFlags::wish() const {
   return {.max_copy_blocks = max_copy_blocks.value_or(0),
           .max_copy_ranges = max_copy_ranges.value_or(0),
           .max_range_blocks = max_range_blocks.value_or(0)};
+}
+
+void CopyRateFlag::AddTo(CLI::App& app, const char* name) {
+  name_ = name;
+  app.add_option(name, value,
+                 "Copies no faster than so many bytes per second, as in 64M; default: no "
+                 "limit");
+}
+
+absl::StatusOr<uint64_t> CopyRateFlag::bytes_per_second() const {
+  if (value.empty()) return 0;
+  absl::StatusOr<uint64_t> bytes = ParseSize(value);
+  if (!bytes.ok()) return UsageError(name_, bytes.status());
+  return bytes;
 }
 
 void CopyModeFlag::AddTo(CLI::App& app) {

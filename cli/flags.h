@@ -40,6 +40,17 @@ struct LimitFlags {
   CopyLimits wish() const;
 };
 
+// A rate of copying, in bytes per second as sizes are written in SPECs; 0 where it is not given.
+struct CopyRateFlag {
+  std::string value;
+
+  void AddTo(CLI::App& app, const char* name);
+  absl::StatusOr<uint64_t> bytes_per_second() const;
+
+ private:
+  std::string name_;
+};
+
 // --copy.
 struct CopyModeFlag {
   std::string value = "auto";

@@ -38,6 +38,7 @@ struct SimulateFlags {
   std::string report;
   bool json = false;
   CopyModeFlag copy;
+  CopyRateFlag copy_rate;
   LimitFlags limits;
 };
 
@@ -111,6 +112,7 @@ void AddPolicyFlags(CLI::App& app, SimulateFlags* f) {
       ->capture_default_str()
       ->check(WholeNumber(1, 8));
   f->copy.AddTo(app);
+  f->copy_rate.AddTo(app, "--max_copy_bytes_per_second");
   f->limits.AddTo(app);
   app.add_option("--device", c.device,
                  "SPEC of a device to run on, verifying every block; omitted: a model");
@@ -133,6 +135,9 @@ absl::StatusOr<std::vector<std::string>> List(const char* flag, const std::strin
 absl::Status ParseRest(SimulateFlags* f) {
   SimulationConfig& c = f->config;
   GLEANER_ASSIGN_OR_RETURN(c.copy, f->copy.mode());
+  GLEANER_ASSIGN_OR_RETURN(c.max_copy_bytes_per_second, f->copy_rate.bytes_per_second());
+  if (c.max_copy_bytes_per_second > 0 && c.device.empty())
+    return UsageError("--max_copy_bytes_per_second", "needs a --device");
   c.max_copy_blocks = f->limits.max_copy_blocks;
   c.max_copy_ranges = f->limits.max_copy_ranges;
   c.max_range_blocks = f->limits.max_range_blocks;

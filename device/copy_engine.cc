@@ -62,6 +62,7 @@ absl::Status CopyEngine::Start(CopyJob job, JobDone done, JobId* id) {
 void CopyEngine::Cancel(JobId id) { impl_->Cancel(id); }
 int CopyEngine::Poll() { return impl_->Poll(); }
 absl::Status CopyEngine::Wait() { return impl_->Wait(); }
+absl::Duration CopyEngine::next_start() const { return impl_->next_start(); }
 bool CopyEngine::idle() const { return impl_->idle(); }
 const CopyCounters& CopyEngine::counters() const { return impl_->counters(); }
 

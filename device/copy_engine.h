@@ -24,9 +24,11 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/types.h"
 #include "device/device.h"
+#include "device/foreground_latency.h"
 
 namespace gleaner {
 
@@ -74,6 +76,12 @@ struct CopyEngineOptions {
   // compared. 1: all. What does not match is copied again by the host, where that is allowed.
   // Where it is above 0, what the host copies is compared before it is written.
   double verified_share = 0;
+  // Of the target, begun by either path; 0: no limit. Exceeded by no more than 20 ms' worth at any
+  // time. Commands and chunks become small where it is low.
+  uint64_t max_bytes_per_second = 0;
+  // While what it is told is above its target, less is in flight, in smaller pieces, then with
+  // pauses; something always gets through. Must outlive the engine. Null: nobody is spared.
+  const ForegroundLatency* foreground = nullptr;
 };
 
 // How much of a run is on the target, and by which path. A run is complete if the sum is
@@ -103,10 +111,13 @@ struct CopyCounters {
   uint64_t peak_buffer_bytes = 0;  // most that was in use at one time
   uint64_t failed_commands =
       0;  // native ones; each was tried again, split or emulated, or failed
-  uint64_t retries = 0;               // commands sent for what an earlier one had left
+  // Commands sent for what an earlier one had left; reads and writes of emulation sent again.
+  uint64_t retries = 0;
   DeviceBlockCount verified_blocks;   // natively copied, read back and right
   uint64_t mismatches = 0;            // commands that had said success
   DeviceBlockCount recovered_blocks;  // emulated since their native copy failed
+  uint64_t times_throttled = 0;       // that work which could begin had to wait
+  absl::Duration throttled;           // so long together; also while other work went on
 };
 
 class CopyEngine final {
@@ -143,8 +154,12 @@ class CopyEngine final {
   // Moves all work on as far as it goes without blocking; returns how many jobs
   // completed.
   int Poll();
-  // Blocks until something has moved on. FailedPrecondition if idle.
+  // Blocks until something has moved on; while all is held back by the throttle, by sleeping on
+  // the engine's clock, for at most 100 ms. FailedPrecondition if idle.
   absl::Status Wait();
+  // The time, on the engine's clock, from which Poll can begin what the throttle holds back now.
+  // Infinite if it holds back nothing, or only until something ends.
+  absl::Duration next_start() const;
   // Whether no job is under way.
   bool idle() const;
 

@@ -29,6 +29,7 @@
 #include "device/copy_chunk.h"
 #include "device/copy_engine.h"
 #include "device/copy_limits_learner.h"
+#include "device/copy_throttle.h"
 #include "device/device.h"
 #include "device/path_chooser.h"
 
@@ -44,6 +45,7 @@ class CopyEngine::Impl {
   int Poll();
   absl::Status Wait();
   bool idle() const { return jobs_.empty(); }
+  absl::Duration next_start() const;
   const CopyCounters& counters() const { return counters_; }
 
  private:
@@ -81,7 +83,7 @@ class CopyEngine::Impl {
     std::vector<DeviceRange> sources;  // of the command in flight
     // After a failure: sources of what comes after that command, and what is known of why.
     std::deque<DeviceRange> rest;
-    int attempts = 0;
+    int attempts = 0;         // of the command or write in hand
     uint32_t max_ranges = 0;  // of a command; 0: the device's limit
     CopyLimitsLearner::Shape refused;
     bool verifying = false;  // the command said success; its target is read back
@@ -90,6 +92,7 @@ class CopyEngine::Impl {
     CopyChunk chunk;
     size_t next_read = 0;
     int reads_in_flight = 0;
+    std::vector<uint8_t> read_failures;  // of each read that was sent
     bool ready = false;  // nothing but its lane keeps it from its transfer
   };
 
@@ -107,12 +110,16 @@ class CopyEngine::Impl {
         false;  // it turned out that the target's Copy cannot read from it
   };
 
-  // The spell of a trial that is going on.
+  // A spell of a trial, of which only the time with copies in flight counts.
   struct Sitting {
     int size_class;
     CopyPath path;
-    uint64_t blocks = 0;  // copied so far
-    absl::Duration start;
+    uint64_t blocks = 0;     // copied so far
+    absl::Duration start;    // since something is in flight
+    absl::Duration elapsed;  // before that
+    // The throttle held back what would have come next: nothing follows before what is in flight
+    // has ended, so that its time is that of the path alone.
+    bool drains = false;
   };
 
   // Planning.
@@ -125,6 +132,8 @@ class CopyEngine::Impl {
   void PlanCommand(Job& job);
   void PlanChunk(Job& job);
   bool FillChunk(Job& job, Unit* unit);
+  uint64_t UnitBytes(const Job& job) const;
+  bool HoldsBack();
   Unit* NewUnit(Job& job);
   void Launch(Unit* unit);
 
@@ -141,7 +150,8 @@ class CopyEngine::Impl {
   CopyLimits LimitsFrom(const Device* source);
   void SendReads();
   bool SendNextRead(Unit* unit);
-  void EndRead(Unit* unit, Source* source, uint64_t bytes, const OpResult& result);
+  absl::Status SendRead(Unit* unit, Source* source, size_t index);
+  void EndRead(Unit* unit, Source* source, size_t index, const OpResult& result);
   void MakeReady(Unit* unit);
   void Transfer(Unit* unit);
   absl::Status Submit(Unit* unit);
@@ -149,10 +159,12 @@ class CopyEngine::Impl {
   void EndCommand(Unit* unit, const OpResult& result);
   void Credit(Unit* unit, DeviceBlockCount blocks);
   void EndUnit(Unit* unit);
+  bool TrialGoesOn() const;
   void EndSitting();
   void Fail(Job& job, const absl::Status& status);
   int RunFinishedJobs();
   int PollQueues();
+  absl::Status WaitForQueues();
 
   // Recovery from a failed command, whose unit keeps its lane meanwhile.
   void Recover(Unit* unit, const OpResult& result);
@@ -164,6 +176,11 @@ class CopyEngine::Impl {
   void Emulate(Unit* unit);
   void EmulateNextInLine();
   void EmulateChunk(Unit* unit);
+  void ChargeAgain(DeviceBlockCount blocks);
+  bool MayReadAgain(Unit* unit, size_t index, const OpResult& result);
+  void EndFailedWrite(Unit* unit, const OpResult& result);
+  static absl::Status WithPlace(const absl::Status& status, absl::string_view doing,
+                                const Device& device, DeviceRange range);
 
   // Verification.
   bool WantsVerification(const Job& job);
@@ -214,6 +231,8 @@ class CopyEngine::Impl {
   size_t next_job_ = 0;  // whose turn it is to be planned
   int finished_jobs_ = 0;
 
+  CopyThrottle throttle_;
+  std::optional<absl::Duration> held_back_since_;  // work that could begin otherwise
   PathChooser chooser_;
   std::optional<Sitting> sitting_;
   bool wants_quiet_ = false;  // a trial waits until nothing is in flight

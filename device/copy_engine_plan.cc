@@ -24,6 +24,9 @@ CopyEngine::Impl::Impl(Device* target, const CopyEngineOptions& options,
       clock_(clock),
       pool_(options.chunk_bytes * static_cast<uint64_t>(buffers)),
       buffers_(buffers),
+      throttle_({.max_bytes_per_second = options.max_bytes_per_second,
+                 .foreground = options.foreground,
+                 .chunk_bytes = options.chunk_bytes}),
       chooser_(kPoolsPerTrial * options.buffer_bytes / target->geometry().block_bytes),
       queue_(std::move(queue)) {
   for (int i = buffers - 1; i >= 0; --i) free_buffers_.push_back(i);
@@ -83,6 +86,11 @@ CopyLimits CopyEngine::Impl::LimitsFrom(const Device* source) {
 }
 
 void CopyEngine::Impl::Pump() {
+  if (throttle_.on()) throttle_.Observe(clock_.Now());
+  if (sitting_.has_value() && units_in_flight_ == 0 && !TrialGoesOn()) {
+    sitting_->start = clock_.Now();  // it paused, and what it waited for was cancelled
+    EndSitting();
+  }
   uint64_t ended;
   do {
     ended = units_ended_;
@@ -105,6 +113,7 @@ bool CopyEngine::Impl::PlanUnit(Job& job) {
   const bool native = choice.path == CopyPath::kNative;
   if (native ? commands_in_flight_ == options_.copy_depth : free_buffers_.empty())
     return false;
+  if (throttle_.on() && HoldsBack()) return false;
   if (!job.admitted) Admit(job, choice);
   if (native) {
     PlanCommand(job);
@@ -112,6 +121,39 @@ bool CopyEngine::Impl::PlanUnit(Job& job) {
     PlanChunk(job);
   }
   return true;
+}
+
+bool CopyEngine::Impl::HoldsBack() {
+  const absl::Duration now = clock_.Now();
+  if (throttle_.MayStart(now)) {
+    if (held_back_since_.has_value()) counters_.throttled += now - *held_back_since_;
+    held_back_since_.reset();
+    return false;
+  }
+  if (!held_back_since_.has_value()) {
+    held_back_since_ = now;
+    ++counters_.times_throttled;
+  }
+  if (sitting_.has_value() && units_in_flight_ > 0) sitting_->drains = true;
+  return true;
+}
+
+absl::Duration CopyEngine::Impl::next_start() const {
+  return held_back_since_.has_value() && throttle_.next_start() > *held_back_since_
+             ? throttle_.next_start()
+             : absl::InfiniteDuration();
+}
+
+// The most bytes of the next unit.
+uint64_t CopyEngine::Impl::UnitBytes(const Job& job) const {
+  const uint64_t most = throttle_.MaxUnitBytes();
+  const uint64_t block = target_.geometry().block_bytes;
+  if (job.choice.path == CopyPath::kNative) return std::max(most, block);
+  // Whole pages and blocks, and two blocks of the source, as CopyChunk wants them.
+  const uint64_t unit = std::max<uint64_t>(AlignedBuffer::kAlignment, block);
+  const uint64_t least =
+      std::max<uint64_t>(unit, uint64_t{2} * job.batch.source->geometry().block_bytes);
+  return std::min(std::max(most / unit * unit, least), options_.chunk_bytes);
 }
 
 void CopyEngine::Impl::LoadBatch(Job& job) {
@@ -129,13 +171,17 @@ PathChooser::Choice CopyEngine::Impl::ChoiceFor(const Job& job) {
   if (!job.batch.is_command) return {CopyPath::kEmulated, false};
   if (options_.mode == CopyMode::kNative) return {CopyPath::kNative, false};
   if (!LimitsFrom(job.batch.source).can_copy()) return {CopyPath::kEmulated, false};
-  return chooser_.Choose(job.size_class);
+  const PathChooser::Choice choice = chooser_.Choose(job.size_class);
+  // What is measured while the foreground is spared says little of what a path can do.
+  if (choice.trial && throttle_.backed_off())
+    return {chooser_.BestPath(job.size_class), false};
+  return choice;
 }
 
 // A trial runs alone, and nothing else runs during it.
 bool CopyEngine::Impl::MayRunNow(const Job& job, PathChooser::Choice choice) {
   if (sitting_.has_value()) {
-    return choice.trial && choice.path == sitting_->path &&
+    return !sitting_->drains && choice.trial && choice.path == sitting_->path &&
            job.size_class == sitting_->size_class;
   }
   if (!choice.trial || units_in_flight_ == 0) return true;
@@ -146,7 +192,8 @@ bool CopyEngine::Impl::MayRunNow(const Job& job, PathChooser::Choice choice) {
 void CopyEngine::Impl::Admit(Job& job, PathChooser::Choice choice) {
   job.choice = choice;
   job.admitted = true;
-  if (options_.mode == CopyMode::kAuto && job.batch.is_command) {
+  if (options_.mode == CopyMode::kAuto && job.batch.is_command &&
+      !throttle_.backed_off()) {
     chooser_.Admit(job.size_class, choice, job.batch.blocks.value());
   }
 }
@@ -170,7 +217,10 @@ CopyEngine::Impl::Unit* CopyEngine::Impl::NewUnit(Job& job) {
   ++job.units;
   ++units_in_flight_;
   if (unit->trial && !sitting_.has_value()) {
-    sitting_ = Sitting{job.size_class, unit->path, 0, clock_.Now()};
+    sitting_ =
+        Sitting{job.size_class, unit->path, 0, clock_.Now(), absl::ZeroDuration(), false};
+  } else if (unit->trial && units_in_flight_ == 1) {
+    sitting_->start = clock_.Now();
   }
   return unit;
 }
@@ -178,11 +228,24 @@ CopyEngine::Impl::Unit* CopyEngine::Impl::NewUnit(Job& job) {
 void CopyEngine::Impl::PlanCommand(Job& job) {
   Unit* unit = NewUnit(job);
   ++commands_in_flight_;
-  unit->target = {job.batch.target, job.batch.blocks};
-  unit->source = job.batch.source;
-  unit->sources = job.batch.ranges;
+  CopyBatch& batch = job.batch;
+  unit->source = batch.source;
+  const DeviceBlockCount n(
+      std::min(batch.blocks.value(), UnitBytes(job) / target_.geometry().block_bytes));
+  unit->target = {batch.target, n};
+  unit->sources.clear();
+  for (DeviceBlockCount left = n; left.value() > 0;) {
+    DeviceRange& range = batch.ranges[job.next_range];
+    const DeviceBlockCount part = std::min(left, range.count);
+    unit->sources.push_back({range.start, part});
+    range = {range.start + part, range.count - part};
+    if (range.empty()) ++job.next_range;
+    left -= part;
+  }
+  batch.target += n;
+  batch.blocks -= n;
   Launch(unit);
-  LoadBatch(job);
+  if (batch.blocks.value() == 0) LoadBatch(job);
   MakeReady(unit);
 }
 
@@ -195,7 +258,7 @@ void CopyEngine::Impl::PlanChunk(Job& job) {
       std::max(counters_.peak_buffer_bytes, in_use * options_.chunk_bytes);
   unit->next_read = 0;
   unit->reads_in_flight = 0;
-  unit->chunk.Begin(target_.geometry(), options_.chunk_bytes);
+  unit->chunk.Begin(target_.geometry(), UnitBytes(job));
   while (FillChunk(job, unit)) {
   }
   unit->target = unit->chunk.target();
@@ -230,6 +293,9 @@ bool CopyEngine::Impl::FillChunk(Job& job, Unit* unit) {
 // zone.
 void CopyEngine::Impl::Launch(Unit* unit) {
   Job& job = *unit->job;
+  if (throttle_.on())
+    throttle_.Start(clock_.Now(),
+                    unit->target.count.value() * target_.geometry().block_bytes);
   job.offset += unit->target.count;
   while (job.run < job.job.runs.size() &&
          job.offset >= job.job.runs[job.run].from.count) {

@@ -1,5 +1,6 @@
 // What follows a failed Copy command: the rest of it is sent again, in smaller commands, or by host
-// reads and writes, as the table in copy_recovery.cc says.
+// reads and writes; and a failed read or write: it is sent again. All as the table in
+// copy_recovery.cc says.
 #include <algorithm>
 #include <utility>
 
@@ -51,6 +52,7 @@ void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
     Emulate(unit);
   } else {
     ++counters_.retries;
+    ChargeAgain(TotalBlocks({&*rest, unit->sources.size() - copied}));
     SendRest(unit);
   }
 }
@@ -217,6 +219,7 @@ void CopyEngine::Impl::EmulateNextInLine() {
 void CopyEngine::Impl::EmulateChunk(Unit* unit) {
   unit->next_read = 0;
   unit->reads_in_flight = 0;
+  unit->attempts = 0;
   unit->chunk.Begin(target_.geometry(), options_.chunk_bytes);
   DeviceBlock to = unit->target.start + unit->done;
   while (!unit->rest.empty()) {
@@ -230,6 +233,48 @@ void CopyEngine::Impl::EmulateChunk(Unit* unit) {
   GLEANER_CHECK(!unit->chunk.target().empty());
   unit->ready = false;
   reading_.push_back(unit);  // Pump sends the reads
+}
+
+bool CopyEngine::Impl::MayReadAgain(Unit* unit, size_t index, const OpResult& result) {
+  if (!unit->job->result.status.ok()) return false;
+  const int attempt = ++unit->read_failures[index];
+  if (HostRecoveryFor(result, attempt) == RecoveryAction::kGiveUp) return false;
+  ++counters_.retries;
+  return true;
+}
+
+// Sent again: counts against the rate once more.
+void CopyEngine::Impl::ChargeAgain(DeviceBlockCount blocks) {
+  if (throttle_.on())
+    throttle_.Charge(clock_.Now(), blocks.value() * target_.geometry().block_bytes);
+}
+
+// The same blocks with the same data once more: harmless, but in a zone only where the write has
+// not begun.
+void CopyEngine::Impl::EndFailedWrite(Unit* unit, const OpResult& result) {
+  Job& job = *unit->job;
+  DeviceBlockCount none;
+  const std::string pointer =
+      job.result.status.ok() ? WrongWritePointer(*unit, &none) : "";
+  if (job.result.status.ok() && pointer.empty() &&
+      HostRecoveryFor(result, ++unit->attempts) != RecoveryAction::kGiveUp) {
+    ++counters_.retries;
+    ChargeAgain(unit->chunk.target().count);
+    return Transfer(unit);
+  }
+  const absl::Status status =
+      WithPlace(result.status, "writing", target_, unit->chunk.target());
+  Fail(job, absl::Status(status.code(), absl::StrCat(status.message(), pointer)));
+  EndUnit(unit);
+}
+
+absl::Status CopyEngine::Impl::WithPlace(const absl::Status& status,
+                                         absl::string_view doing, const Device& device,
+                                         DeviceRange range) {
+  return absl::Status(
+      status.code(),
+      absl::StrCat(status.message(), "; ", doing, " blocks ", range.start.value(), "+",
+                   range.count.value(), " of ", device.name()));
 }
 
 }  // namespace gleaner

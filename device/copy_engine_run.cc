@@ -11,6 +11,13 @@
 #include "device/copy_engine_impl.h"
 
 namespace gleaner {
+namespace {
+
+// How long Wait sleeps: while something is in flight, and at most.
+constexpr absl::Duration kNap = absl::Microseconds(100);
+constexpr absl::Duration kLongestWait = absl::Milliseconds(100);
+
+}  // namespace
 
 int CopyEngine::Impl::Poll() {
   PollQueues();
@@ -28,19 +35,36 @@ int CopyEngine::Impl::PollQueues() {
 
 absl::Status CopyEngine::Impl::Wait() {
   if (idle()) return absl::FailedPreconditionError("no copy is under way");
-  // With one queue, waiting is polling too.
-  const bool one_queue = sources_.size() == 1;
-  if (finished_jobs_ == 0 && (one_queue || PollQueues() == 0)) {
-    // The target first: when a write is done, a buffer is free for more reads.
-    IoQueue* queue = queue_.get();
-    for (size_t i = 1; i < sources_.size() && queue->in_flight() == 0; ++i) {
-      queue = sources_[i].queue.get();
-    }
-    GLEANER_RETURN_IF_ERROR(queue->Wait());
-  }
+  if (finished_jobs_ == 0) GLEANER_RETURN_IF_ERROR(WaitForQueues());
   Pump();
   RunFinishedJobs();
   return absl::OkStatus();
+}
+
+absl::Status CopyEngine::Impl::WaitForQueues() {
+  const absl::Duration next = next_start();
+  const absl::Duration start = throttle_.on() ? clock_.Now() : absl::InfiniteDuration();
+  // A trial is timed, and nothing more begins before it has drained.
+  const bool drains = sitting_.has_value() && sitting_->drains;
+  if (units_in_flight_ == 0 ||
+      (!drains && next > start && next < absl::InfiniteDuration())) {
+    // What is in flight may end before more may begin, and nothing tells a sleeper: look often.
+    for (absl::Duration now = start; PollQueues() == 0 && now < next;
+         now = clock_.Now()) {
+      if (now - start >= kLongestWait) break;
+      clock_.SleepUntil(
+          std::min(next, now + (units_in_flight_ > 0 ? kNap : kLongestWait)));
+    }
+    return absl::OkStatus();
+  }
+  // With one queue, waiting is polling too.
+  if (sources_.size() > 1 && PollQueues() > 0) return absl::OkStatus();
+  // The target first: when a write is done, a buffer is free for more reads.
+  IoQueue* queue = queue_.get();
+  for (size_t i = 1; i < sources_.size() && queue->in_flight() == 0; ++i) {
+    queue = sources_[i].queue.get();
+  }
+  return queue->Wait();
 }
 
 int CopyEngine::Impl::RunFinishedJobs() {
@@ -54,6 +78,7 @@ int CopyEngine::Impl::RunFinishedJobs() {
       std::stable_partition(jobs_.begin(), jobs_.end(), std::not_fn(is_finished));
   finished.assign(std::make_move_iterator(first), std::make_move_iterator(jobs_.end()));
   jobs_.erase(first, jobs_.end());
+  if (jobs_.empty()) held_back_since_.reset();
   for (const std::unique_ptr<Job>& job : finished) {
     if (job->result.status.ok()) ++counters_.jobs;
     job->done(job->result);  // may start others
@@ -79,13 +104,9 @@ bool CopyEngine::Impl::SendNextRead(Unit* unit) {
   const CopyChunk::Read& read = unit->chunk.reads()[unit->next_read];
   Source* source = SourceOf(read.source);
   if (source->reads_in_flight == options_.queue_depth) return false;
-  const uint64_t bytes = read.range.count.value() * read.source->geometry().block_bytes;
-  IoQueue& queue = source->queue != nullptr ? *source->queue : *queue_;
-  const absl::Status status =
-      queue.Read(read.range, BufferOf(*unit) + read.buffer_offset,
-                 [this, unit, source, bytes](const OpResult& result) {
-                   EndRead(unit, source, bytes, result);
-                 });
+  unit->read_failures.resize(unit->next_read + 1);
+  unit->read_failures.back() = 0;
+  const absl::Status status = SendRead(unit, source, unit->next_read);
   if (!status.ok()) {
     Fail(*unit->job, status);
     return true;
@@ -96,15 +117,31 @@ bool CopyEngine::Impl::SendNextRead(Unit* unit) {
   return true;
 }
 
-void CopyEngine::Impl::EndRead(Unit* unit, Source* source, uint64_t bytes,
+absl::Status CopyEngine::Impl::SendRead(Unit* unit, Source* source, size_t index) {
+  const CopyChunk::Read& read = unit->chunk.reads()[index];
+  IoQueue& queue = source->queue != nullptr ? *source->queue : *queue_;
+  return queue.Read(read.range, BufferOf(*unit) + read.buffer_offset,
+                    [this, unit, source, index](const OpResult& result) {
+                      EndRead(unit, source, index, result);
+                    });
+}
+
+void CopyEngine::Impl::EndRead(Unit* unit, Source* source, size_t index,
                                const OpResult& result) {
+  absl::Status status = result.status;
+  const CopyChunk::Read& read = unit->chunk.reads()[index];
+  if (status.ok()) {
+    counters_.host_bytes_read +=
+        read.range.count.value() * source->device->geometry().block_bytes;
+  } else if (MayReadAgain(unit, index, result)) {
+    status = SendRead(unit, source, index);
+    if (status.ok()) return;
+  } else {
+    status = WithPlace(status, "reading", *source->device, read.range);
+  }
+  if (!status.ok()) Fail(*unit->job, status);
   --source->reads_in_flight;
   --unit->reads_in_flight;
-  if (result.status.ok()) {
-    counters_.host_bytes_read += bytes;
-  } else {
-    Fail(*unit->job, result.status);
-  }
   const bool all_sent = unit->next_read == unit->chunk.reads().size();
   if (all_sent && unit->reads_in_flight == 0) MakeReady(unit);
 }
@@ -172,10 +209,9 @@ void CopyEngine::Impl::EndTransfer(Unit* unit, const OpResult& result) {
     Credit(unit, copied);
     if (unit->buffer == kRecoveryBuffer) counters_.recovered_blocks += copied;
     if (!unit->rest.empty() && unit->job->result.status.ok()) return EmulateChunk(unit);
-  } else {
-    Fail(*unit->job, result.status);
+    return EndUnit(unit);
   }
-  EndUnit(unit);
+  EndFailedWrite(unit, result);
 }
 
 void CopyEngine::Impl::EndCommand(Unit* unit, const OpResult& result) {
@@ -233,15 +269,29 @@ void CopyEngine::Impl::EndUnit(Unit* unit) {
   if (job.planned && job.units == 0) ++finished_jobs_;
   --units_in_flight_;
   ++units_ended_;
+  if (throttle_.on())
+    throttle_.End(unit->target.count.value() * target_.geometry().block_bytes);
   if (sitting_.has_value() && units_in_flight_ == 0) EndSitting();
   free_units_.push_back(unit);
   LeaveLane(unit);
   EmulateNextInLine();
 }
 
+// Whether a batch that belongs to the trial is in hand, and not all of it has begun.
+bool CopyEngine::Impl::TrialGoesOn() const {
+  return std::any_of(jobs_.begin(), jobs_.end(), [](const auto& job) {
+    return job->admitted && job->choice.trial && !job->planned;
+  });
+}
+
+// Nothing is in flight any more.
 void CopyEngine::Impl::EndSitting() {
+  sitting_->elapsed += clock_.Now() - sitting_->start;
+  sitting_->start = clock_.Now();
+  sitting_->drains = false;
+  if (TrialGoesOn()) return;
   chooser_.EndSitting(sitting_->size_class, sitting_->path, sitting_->blocks,
-                      clock_.Now() - sitting_->start);
+                      sitting_->elapsed);
   sitting_.reset();
 }
 

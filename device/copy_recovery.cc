@@ -122,4 +122,11 @@ RecoveryAction RecoveryFor(const OpResult& failed, int attempt) {
   return rule.action;
 }
 
+RecoveryAction HostRecoveryFor(const OpResult& failed, int attempt) {
+  const RecoveryAction action = RecoveryFor(failed, attempt);
+  const bool again =
+      action == RecoveryAction::kRetry || action == RecoveryAction::kRereadZone;
+  return again ? action : RecoveryAction::kGiveUp;
+}
+
 }  // namespace gleaner

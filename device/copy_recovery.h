@@ -1,5 +1,5 @@
-// What the copy engine does when a Copy command fails: a table of the reasons that a device may
-// give, as data. Pure.
+// What the copy engine does when a Copy command fails, or a read or write of an emulated copy: a
+// table of the reasons that a device may give, as data. Pure.
 //
 //   const RecoveryRule& rule = RecoveryRuleFor(result);
 //   if (result.nvme.do_not_retry || attempts == rule.attempts) action = rule.otherwise;
@@ -61,5 +61,10 @@ const RecoveryRule& RecoveryRuleFor(const OpResult& failed);
 
 // What to do now that a copy has failed for the `attempt`-th time by its rule (from 1).
 RecoveryAction RecoveryFor(const OpResult& failed, int attempt);
+
+// The same for a read or write: what passes by itself is tried again as often as a copy would be
+// (kRetry, kRereadZone). Nothing else could be done instead: all the rest is kGiveUp, so that
+// what a device says is lost or forbidden stays so.
+RecoveryAction HostRecoveryFor(const OpResult& failed, int attempt);
 
 }  // namespace gleaner

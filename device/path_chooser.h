@@ -48,6 +48,9 @@ class PathChooser {
   // still in flight, that is already what comes after the trial.
   Choice Choose(int size_class) const;
 
+  // The cheaper path as far as is known, without a trial: follow it without Admit.
+  CopyPath BestPath(int size_class) const { return classes_[size_class].path; }
+
   // A copy of `blocks` follows `choice`, which Choose just returned.
   void Admit(int size_class, Choice choice, uint64_t blocks);
 

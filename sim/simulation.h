@@ -56,6 +56,7 @@ struct SimulationConfig {
       1;  // for each class that survivors go to, where there is room
 
   CopyMode copy = CopyMode::kAuto;
+  uint64_t max_copy_bytes_per_second = 0;  // on a device; 0: no limit
   // Lower the limits of a device, and set the model's.
   std::optional<uint64_t> max_copy_blocks;
   std::optional<uint32_t> max_copy_ranges;

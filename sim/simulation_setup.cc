@@ -349,6 +349,7 @@ absl::Status PrepareSimulation(const std::function<void(absl::string_view)>& mes
   store.cleaner.seed = Mix64(c.seed);
   store.device = setup->device.get();
   store.copy.mode = c.copy;
+  store.copy.max_bytes_per_second = c.max_copy_bytes_per_second;
   store.model_limits = {.max_copy_blocks = c.max_copy_blocks.value_or(1024),
                         .max_copy_ranges = c.max_copy_ranges.value_or(128),
                         .max_range_blocks = c.max_range_blocks.value_or(128)};

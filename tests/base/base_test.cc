@@ -68,6 +68,10 @@ TEST(ManualClockTest, MovesOnlyWhenTold) {
   EXPECT_EQ(clock.Now(), start);
   clock.Advance(absl::Milliseconds(3));
   EXPECT_EQ(clock.Now() - start, absl::Milliseconds(3));
+  clock.SleepUntil(start + absl::Milliseconds(5));
+  EXPECT_EQ(clock.Now() - start, absl::Milliseconds(5));
+  clock.SleepUntil(start + absl::Milliseconds(4));
+  EXPECT_EQ(clock.Now() - start, absl::Milliseconds(5));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// A device in RAM whose copies end as a test says.
+// A device in RAM whose copies, reads and writes end as a test says.
 //
 //   ScriptedDevice device(*MemDevice::Create(options));
 //   device.set_copy_outcome([&](absl::Span<const DeviceRange> sources) { ... });
@@ -30,6 +30,12 @@ class ScriptedDevice : public Device {
   void set_copy_outcome(
       std::function<OpResult(absl::Span<const DeviceRange> sources)> outcome) {
     outcome_ = std::move(outcome);
+  }
+
+  // What becomes of a read or write. Of a write that fails a part is done all the same: as many
+  // blocks as `ranges_copied` says.
+  void set_io_outcome(std::function<OpResult(OpType type, DeviceRange range)> outcome) {
+    io_outcome_ = std::move(outcome);
   }
 
  protected:
@@ -67,6 +73,13 @@ class ScriptedDevice : public Device {
       OpResult done;
       Piece copied = piece;
       copied.sources = sources;
+      const bool io = piece.type == OpType::kRead || piece.type == OpType::kWrite;
+      if (io && device_.io_outcome_) {
+        result = device_.io_outcome_(piece.type, piece.range);
+        if (!result.status.ok())
+          copied.range.count = DeviceBlockCount(result.ranges_copied);
+        if (!result.status.ok() && copied.range.empty()) return result;
+      }
       IoQueue& queue = *device_.queue_;
       GLEANER_CHECK(
           Forward(copied, queue, [&done](const OpResult& r) { done = r; }).ok());
@@ -81,6 +94,7 @@ class ScriptedDevice : public Device {
   const std::unique_ptr<MemDevice> mem_;
   const std::unique_ptr<IoQueue> queue_;
   std::function<OpResult(absl::Span<const DeviceRange> sources)> outcome_;
+  std::function<OpResult(OpType type, DeviceRange range)> io_outcome_;
 };
 
 }  // namespace gleaner::testing
