@@ -53,8 +53,8 @@ constexpr int kReadsPerCommand = 16;  // of emulation's depth
 constexpr uint32_t kReadsPerSecond = 200;
 // Of an entry of a Copy command's list: NVMe's descriptor format 0h.
 constexpr uint64_t kRangeEntryBytes = 32;
-// What `auto` copies of a kind before it is measured: both its trials are over by then.
-constexpr uint64_t kLearningBytes = 128 << 20;
+// What `auto` copies of a kind before it is measured: 14 trials of 32 MiB, and some more.
+constexpr uint64_t kLearningBytes = 512 << 20;
 
 struct Path {
   const char* name;
@@ -245,6 +245,12 @@ void DescribeDevice(const Flags& flags, const Device& device) {
   benchmark::AddCustomContext("learning_bytes", absl::StrCat(kLearningBytes));
 }
 
+std::string CommandLine(int argc, char** argv) {
+  std::string line = "bazel run -c opt //bench:relocation --";
+  for (int i = 1; i < argc; ++i) absl::StrAppend(&line, " ", argv[i]);
+  return line;
+}
+
 // Takes our flags out of argv; what is left is nobody's.
 absl::StatusOr<Flags> ParseFlags(int* argc, char** argv) {
   Flags flags;
@@ -309,6 +315,7 @@ absl::Status RunAll(const Flags& flags) {
 }  // namespace gleaner
 
 int main(int argc, char** argv) {
+  benchmark::AddCustomContext("command", gleaner::CommandLine(argc, argv));
   benchmark::Initialize(&argc, argv);
   const auto flags = gleaner::ParseFlags(&argc, argv);
   if (flags.ok() && benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;

@@ -16,8 +16,21 @@ constexpr double kLeastSteady = 64;
 // does.
 constexpr double kSteadyPerExcess = 50;
 constexpr double kMostSteady = 16384;
+// The same while one more round may change what follows.
+constexpr double kSoon = 4;
+
+CopyPath Other(CopyPath path) {
+  return path == CopyPath::kNative ? CopyPath::kEmulated : CopyPath::kNative;
+}
 
 }  // namespace
+
+double PathChooser::History::Median() const {
+  if (trials == 2) return (last[0] + last[1]) / 2;
+  if (trials < 2) return last[0];
+  return std::max(std::min(last[0], last[1]),
+                  std::min(std::max(last[0], last[1]), last[2]));
+}
 
 int PathChooser::SizeClass(uint64_t blocks, uint64_t ranges) {
   return std::min<int>(std::bit_width(blocks / ranges) - 1, kSizeClasses - 1);
@@ -61,9 +74,7 @@ void PathChooser::EndTrial(Class& c, CopyPath path) {
   const uint64_t blocks = std::exchange(c.measured_blocks, 0);
   const absl::Duration time = std::exchange(c.measured_time, absl::ZeroDuration());
   if (blocks == 0) return;  // all failed, and nothing was learned: try again
-  const double cost = absl::ToDoubleSeconds(time) / static_cast<double>(blocks);
-  c.cost[i] = c.known[i] ? (c.cost[i] + cost) / 2 : cost;
-  c.known[i] = true;
+  c.costs[i].Add(absl::ToDoubleSeconds(time) / static_cast<double>(blocks));
   if (path == CopyPath::kNative) {
     c.stage = Stage::kTryEmulated;
   } else {
@@ -71,16 +82,25 @@ void PathChooser::EndTrial(Class& c, CopyPath path) {
   }
 }
 
+CopyPath PathChooser::Better(CopyPath incumbent, double incumbent_cost,
+                             double other_cost) {
+  return other_cost < kHysteresis * incumbent_cost ? Other(incumbent) : incumbent;
+}
+
 void PathChooser::EndRound(Class& c) {
-  const CopyPath other =
-      c.path == CopyPath::kNative ? CopyPath::kEmulated : CopyPath::kNative;
-  const double cost = c.cost[static_cast<int>(c.path)];
-  const double other_cost = c.cost[static_cast<int>(other)];
-  if (other_cost < kHysteresis * cost) c.path = other;
-  const double cheaper = std::min(cost, other_cost);
-  const double excess =
-      cheaper > 0 ? std::max(cost, other_cost) / cheaper - 1 : kMostSteady;
-  const double steady = std::clamp(kSteadyPerExcess * excess, kLeastSteady, kMostSteady);
+  const History& mine = c.costs[static_cast<int>(c.path)];
+  const History& others = c.costs[static_cast<int>(Other(c.path))];
+  const double cost = mine.Median();
+  const double other_cost = others.Median();
+  const CopyPath says_newest = Better(c.path, mine.newest(), others.newest());
+  c.path = Better(c.path, cost, other_cost);
+  double steady = kSoon;
+  if (mine.trials >= mine.last.size() && says_newest == c.path) {
+    const double cheaper = std::min(cost, other_cost);
+    const double excess =
+        cheaper > 0 ? std::max(cost, other_cost) / cheaper - 1 : kMostSteady;
+    steady = std::clamp(kSteadyPerExcess * excess, kLeastSteady, kMostSteady);
+  }
   c.steady_blocks = static_cast<uint64_t>(steady * static_cast<double>(trial_blocks_));
   c.stage = Stage::kSteady;
 }

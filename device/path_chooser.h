@@ -9,10 +9,14 @@
 //
 // A round measures both paths in turn, in trials of `trial_blocks` each; a trial runs
 // alone, since a device that serves two paths at once says nothing about either. It may
-// take several sittings, the spells during which trial copies are in flight. Between
-// rounds all copies take the path that was cheaper, for long enough that what the trials
-// cost is about 2 % at most. A path must be 3 % better to take over from the other:
-// measurements are never quite equal. Ties go to native, which spares the host.
+// take several sittings, the spells during which trial copies are in flight.
+//
+// What a path costs is the median of its last three trials: one that something else
+// disturbed does not count. Between rounds all copies take the path that costs less, for long
+// enough that what the trials cost is about 2 % at most. But the first three rounds, and one
+// after a round that spoke for the other path, come soon. A path must be 3 % better to take
+// over from the other: measurements are never quite equal. Ties go to native, which spares
+// the host. So a class has been learned after 14 times `trial_blocks`.
 //
 // Not thread-safe.
 #pragma once
@@ -59,6 +63,14 @@ class PathChooser {
 
  private:
   enum class Stage : uint8_t { kTryNative, kTryEmulated, kSteady };
+  // Seconds per block in the last trials of a path.
+  struct History {
+    std::array<double, 3> last = {};
+    uint64_t trials = 0;  // ever
+    void Add(double cost) { last[trials++ % last.size()] = cost; }
+    double newest() const { return last[(trials - 1) % last.size()]; }
+    double Median() const;  // of two, their mean
+  };
   struct Class {
     Stage stage = Stage::kTryNative;
     CopyPath path = CopyPath::kNative;  // of the steady stage
@@ -66,13 +78,12 @@ class PathChooser {
     uint64_t steady_blocks = 0;         // how long the steady stage is
     uint64_t measured_blocks = 0;       // in the trial so far
     absl::Duration measured_time;
-    // Seconds per block, by path: the mean of the last trial and the mean before it.
-    double cost[2] = {0, 0};
-    bool known[2] = {false, false};
+    History costs[2];  // by path
   };
 
   void EndTrial(Class& c, CopyPath path);
   void EndRound(Class& c);
+  static CopyPath Better(CopyPath incumbent, double incumbent_cost, double other_cost);
 
   const uint64_t trial_blocks_;
   std::array<Class, kSizeClasses> classes_;

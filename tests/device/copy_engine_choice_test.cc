@@ -26,6 +26,9 @@ Costs EmulatedCosts() {
   return costs;
 }
 
+// Fourteen trials, of 1024 blocks each.
+constexpr uint64_t kLearningBlocks = 14 * 1024;
+
 class CopyEngineChoiceTest : public ::testing::Test {
  protected:
   CopyEngineChoiceTest() : device_(&clock_, DeviceBlockCount(2 * kHalf)) {
@@ -83,20 +86,21 @@ class CopyEngineChoiceTest : public ::testing::Test {
 TEST_F(CopyEngineChoiceTest, CheapNativeIsChosen) {
   device_.costs().per_native_block = absl::Microseconds(1);
   Create(CopyMode::kAuto);
-  Copy(4096, 16);  // two trials, and more
+  Copy(kLearningBlocks, 16);
   EXPECT_GT(NativeShare(100000, 16), 0.97);
 }
 
 TEST_F(CopyEngineChoiceTest, InvertedCostsFlipTheChoice) {
   device_.costs().per_native_block = absl::Microseconds(9);
   Create(CopyMode::kAuto);
-  Copy(4096, 16);
+  Copy(kLearningBlocks, 16);
   EXPECT_LT(NativeShare(100000, 16), 0.03);
 }
 
 TEST_F(CopyEngineChoiceTest, TheChoiceFollowsADeviceThatChanges) {
   device_.costs().per_native_block = absl::Microseconds(1);
   Create(CopyMode::kAuto);
+  Copy(kLearningBlocks, 16);
   EXPECT_GT(NativeShare(100000, 16), 0.97);
   device_.costs().per_native_block = absl::Microseconds(9);
   Copy(500000, 16);
@@ -110,8 +114,8 @@ TEST_F(CopyEngineChoiceTest, TheChoiceFollowsADeviceThatChanges) {
 TEST_F(CopyEngineChoiceTest, EachRunLengthHasItsOwnChoice) {
   device_.costs().per_native_range = absl::Microseconds(60);
   Create(CopyMode::kAuto);
-  Copy(8192, 1);
-  Copy(8192, 100);
+  Copy(kLearningBlocks, 1);
+  Copy(kLearningBlocks, 100);
   EXPECT_LT(NativeShare(50000, 1), 0.05);
   EXPECT_GT(NativeShare(50000, 100), 0.95);
   EXPECT_LT(NativeShare(50000, 1), 0.05);
@@ -128,7 +132,7 @@ TEST_F(CopyEngineChoiceTest, AutoCostsLittleMoreThanTheFasterPath) {
     Create(CopyMode::kEmulate);
     const absl::Duration emulated = Copy(1000000, 16);
     Create(CopyMode::kAuto);
-    Copy(4096, 16);  // the learning phase
+    Copy(kLearningBlocks, 16);
     const absl::Duration automatic = Copy(1000000, 16);
     EXPECT_LT(absl::FDivDuration(automatic, std::min(native, emulated)), 1.05);
   }

@@ -80,15 +80,25 @@ TEST(PathChooserTest, AnIncumbentYieldsOnlyToSomethingClearlyBetter) {
   PathChooser chooser(100);
   EXPECT_EQ(Round(chooser, absl::Milliseconds(100), absl::Milliseconds(98)), kNative);
   EXPECT_EQ(Round(chooser, absl::Milliseconds(100), absl::Milliseconds(80)), kEmulated);
-  // The means are now 100 and 89.
-  EXPECT_EQ(Round(chooser, absl::Milliseconds(76), absl::Milliseconds(89)), kEmulated);
-  EXPECT_EQ(Round(chooser, absl::Milliseconds(50), absl::Milliseconds(89)), kNative);
+  // The medians, here means, are 100 and 89; now of three, 98 and 89.
+  EXPECT_EQ(Round(chooser, absl::Milliseconds(98), absl::Milliseconds(89)), kEmulated);
+  // 88 and 89: not clearly better.
+  EXPECT_EQ(Round(chooser, absl::Milliseconds(80), absl::Milliseconds(89)), kEmulated);
+  EXPECT_EQ(Round(chooser, absl::Milliseconds(80), absl::Milliseconds(89)), kNative);
 }
 
-TEST(PathChooserTest, OneOutlierDoesNotOverturnALargeDifference) {
+TEST(PathChooserTest, OneOutlierDoesNotOverturnADifference) {
   PathChooser chooser(100);
-  EXPECT_EQ(Round(chooser, absl::Seconds(1), absl::Seconds(10)), kNative);
-  EXPECT_EQ(Round(chooser, absl::Seconds(8), absl::Seconds(10)), kNative);
+  EXPECT_EQ(Round(chooser, absl::Seconds(6), absl::Seconds(10)), kNative);
+  EXPECT_EQ(Round(chooser, absl::Seconds(6), absl::Seconds(10)), kNative);
+  EXPECT_EQ(Round(chooser, absl::Seconds(60), absl::Seconds(10)), kNative);
+  EXPECT_EQ(Round(chooser, absl::Seconds(6), absl::Seconds(10)), kNative);
+}
+
+TEST(PathChooserTest, AnOutlierInTheFirstRoundIsSoonForgotten) {
+  PathChooser chooser(100);
+  EXPECT_EQ(Round(chooser, absl::Seconds(12), absl::Seconds(10)), kEmulated);
+  EXPECT_EQ(Round(chooser, absl::Seconds(6), absl::Seconds(10)), kNative);
 }
 
 // How many blocks pass between two rounds.
@@ -100,12 +110,27 @@ uint64_t SteadyBlocks(PathChooser& chooser) {
 }
 
 TEST(PathChooserTest, TrialsAreRarerTheMoreTheyCost) {
-  PathChooser even(100);
-  Round(even, absl::Seconds(1), absl::Seconds(1));
-  EXPECT_EQ(SteadyBlocks(even), 6400u);
-  PathChooser uneven(100);
-  Round(uneven, absl::Seconds(1), absl::Seconds(5));
-  EXPECT_EQ(SteadyBlocks(uneven), 20000u);
+  for (const auto& [emulated, blocks] : {std::pair(1, 6400u), std::pair(5, 20000u)}) {
+    PathChooser chooser(100);
+    for (int round = 0; round < 2; ++round) {
+      Round(chooser, absl::Seconds(1), absl::Seconds(emulated));
+      EXPECT_EQ(SteadyBlocks(chooser), 400u);
+    }
+    Round(chooser, absl::Seconds(1), absl::Seconds(emulated));
+    EXPECT_EQ(SteadyBlocks(chooser), blocks);
+  }
+}
+
+TEST(PathChooserTest, ARoundThatSpeaksForTheOtherPathIsSoonRepeated) {
+  PathChooser chooser(100);
+  for (int round = 0; round < 3; ++round) {
+    Round(chooser, absl::Seconds(1), absl::Seconds(2));
+  }
+  EXPECT_EQ(SteadyBlocks(chooser), 6400u);
+  EXPECT_EQ(Round(chooser, absl::Seconds(4), absl::Seconds(2)), kNative);
+  EXPECT_EQ(SteadyBlocks(chooser), 400u);
+  EXPECT_EQ(Round(chooser, absl::Seconds(4), absl::Seconds(2)), kEmulated);
+  EXPECT_EQ(SteadyBlocks(chooser), 6400u);
 }
 
 TEST(PathChooserTest, ATrialThatOnlyFailedIsRepeated) {
