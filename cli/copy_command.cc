@@ -1,4 +1,3 @@
-#include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <limits>
@@ -12,6 +11,7 @@
 #include "base/status_macros.h"
 #include "cli/command.h"
 #include "cli/flags.h"
+#include "cli/interrupt.h"
 #include "device/blocking_io.h"
 #include "device/copy_engine.h"
 #include "device/device_factory.h"
@@ -22,17 +22,6 @@ namespace gleaner {
 namespace {
 
 constexpr char kName[] = "copy";
-
-// Set once by the first interrupt; the second ends the process.
-volatile std::sig_atomic_t interrupted = 0;
-
-void StopOnInterrupt() {
-  struct sigaction action = {};
-  action.sa_handler = [](int) { interrupted = 1; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
 
 struct CopyFlags {
   std::string from;
@@ -165,7 +154,7 @@ absl::Status Copy(const CopyFlags& flags, Outcome* outcome) {
   outcome->blocks = blocks;
   StopOnInterrupt();
   while (!engine->idle()) {
-    if (interrupted != 0) engine->Cancel(id);
+    if (Interrupted()) engine->Cancel(id);
     GLEANER_RETURN_IF_ERROR(engine->Wait());
   }
   for (const CopiedRun& run : result.runs)

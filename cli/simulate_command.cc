@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "cli/command.h"
 #include "cli/flags.h"
+#include "cli/interrupt.h"
 #include "cli/output_file.h"
 #include "cli/progress_bar.h"
 #include "gc/placement.h"
@@ -206,6 +207,8 @@ absl::StatusOr<std::vector<SimulationResult>> RunAll(
   hooks.message = [](absl::string_view text) {
     std::cerr << "gleaner: " << text << "\n";
   };
+  hooks.interrupted = Interrupted;
+  StopOnInterrupt();
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   std::vector<absl::StatusOr<SimulationResult>> outcomes;
   {
@@ -216,7 +219,10 @@ absl::StatusOr<std::vector<SimulationResult>> RunAll(
   // The error that stopped the others comes before their Cancelled.
   for (const auto& outcome : outcomes)
     if (!outcome.ok() && !absl::IsCancelled(outcome.status())) return outcome.status();
-  for (auto& outcome : outcomes) results.push_back(*std::move(outcome));
+  for (auto& outcome : outcomes) {
+    GLEANER_RETURN_IF_ERROR(outcome.status());  // interrupted
+    results.push_back(*std::move(outcome));
+  }
   return results;
 }
 

@@ -47,9 +47,8 @@ class Simulation {
   absl::Status Finish();
   Snapshot Take() const;
   SimulationResult Result() const;
-  void Report(uint64_t blocks) {
-    if (hooks_.progress != nullptr) hooks_.progress->done_blocks += blocks;
-  }
+  // So many more blocks are done. Cancelled: it is to end here.
+  absl::Status Report(uint64_t blocks);
 
   const SimulationHooks& hooks_;
   const Clock& clock_;
@@ -96,13 +95,25 @@ absl::StatusOr<SimulationResult> Simulation::Run() {
   return Result();
 }
 
+absl::Status Simulation::Report(uint64_t blocks) {
+  if (hooks_.progress != nullptr) hooks_.progress->done_blocks += blocks;
+  if (!hooks_.interrupted || !hooks_.interrupted()) return absl::OkStatus();
+  std::string what =
+      absl::StrCat("interrupted after ", store_->now_blocks(), " user blocks");
+  if (setup_.device != nullptr) {
+    absl::StrAppend(&what, "; what ", setup_.config.device,
+                    " holds now is a part of a run, and good for nothing else");
+  }
+  return absl::CancelledError(what);
+}
+
 absl::Status Simulation::Fill() {
   if (setup_.fills) {
     constexpr uint64_t kAtOnce = 64;
     for (uint64_t lba = 0; lba < setup_.volume_blocks; lba += kAtOnce) {
       const uint64_t n = std::min(kAtOnce, setup_.volume_blocks - lba);
       GLEANER_RETURN_IF_ERROR(Execute({.lba = lba, .blocks = static_cast<uint32_t>(n)}));
-      Report(n);
+      GLEANER_RETURN_IF_ERROR(Report(n));
     }
   }
   after_fill_blocks_ = store_->now_blocks();
@@ -160,7 +171,7 @@ absl::Status Simulation::Replay() {
     } else {
       for (const Request& request : batch) GLEANER_RETURN_IF_ERROR(Execute(request));
     }
-    Report(store_->now_blocks() - before);
+    GLEANER_RETURN_IF_ERROR(Report(store_->now_blocks() - before));
     if (!warm && store_->now_blocks() >= warm_at) {
       warm = true;
       before_ = Take();

@@ -110,6 +110,8 @@ struct SimulationHooks {
   SimulationProgress* progress = nullptr;
   // Told of what the user should know though it is no error.
   std::function<void(absl::string_view)> message;
+  // Asked every now and then, from any thread: whether to end, Cancelled. Null: never.
+  std::function<bool()> interrupted;
   // For tests: each victim with its live blocks; the store before the final verification.
   std::function<void(SegmentId, uint32_t)> on_victim;
   std::function<void(VolatileStore&, Device*)> before_verification;

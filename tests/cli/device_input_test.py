@@ -151,6 +151,15 @@ class OtherProcessTest(CommandTest):
         self.assertRegex(err, r"\Agleaner copy: the copy was cancelled; [0-9]+ of 8000 blocks "
                               r"are known to have arrived\n\Z")
 
+    def test_an_interrupted_simulation_says_how_far_it_came(self):
+        run = self.start(ENDLESS)
+        run.send_signal(signal.SIGTERM)
+        out, err = run.communicate(timeout=100)
+        self.assertEqual((run.returncode, out), (FAILED, ""))
+        self.assertRegex(err, r"\Agleaner simulate: interrupted after [0-9]+ user blocks; what "
+                              r"file:device,size=4M holds now is a part of a run, and good for "
+                              r"nothing else\n\Z")
+
     def test_copies_that_lie_about_their_length_are_found(self):
         self.refuses(simulate("--device=faulty:wrong=0.2;mem:size=16M", "--writes=10",
                               "--copy=native"),

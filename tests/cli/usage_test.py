@@ -155,7 +155,7 @@ class ContradictionsTest(CommandTest):
         self.refuses(simulate(zoned), WRONG_USE, "--segment_blocks: mem is zoned")
         flags = [f for f in simulate(zoned) if not f.startswith("--segment_blocks")]
         self.refuses(flags[:-1] + [zoned + ",max_open=1"], WRONG_USE, "--placement: ",
-                     "2 open zones", "allows 1")
+                     "2 open segments are needed, 1 can be")
         self.refuses(simulate("--device=mem:size=64M", "--block_bytes=1024"), WRONG_USE,
                      "--block_bytes: 1024", "4096")
         self.refuses(simulate("--device=mem:size=64M,max_copy_blocks=0", "--copy=native"),
