@@ -61,8 +61,9 @@ void PrintText(const nlohmann::ordered_json& j) {
                                     j["copy_limits"][key].dump());
   }
   if (j["copy_limits_unknown"].get<bool>()) {
-    std::cout << "The device offers Copy without limits: those in force are the most that is "
-                 "tried.\nWhat it takes is unknown, and is learned by trying.\n";
+    std::cout
+        << "The device offers Copy without limits: those in force are the most that is "
+           "tried.\nWhat it takes is unknown, and is learned by trying.\n";
   }
 }
 

@@ -29,8 +29,7 @@ void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
   Job& job = *unit->job;
   RecoveryAction action = RecoveryFor(result, unit->attempts);
   const bool first = probing_ == unit && !learner_.any_accepted();
-  if (probing_ == unit && learner_.IsProbe(shape))
-    action = AfterFailedProbe(action);
+  if (probing_ == unit && learner_.IsProbe(shape)) action = AfterFailedProbe(action);
   // Of two namespaces it may be the source that the controller does not have.
   if (unit->source != &target_ && result.nvme.type == 0 && result.nvme.code == 0x0b)
     action = RecoveryAction::kAbandon;
@@ -69,7 +68,8 @@ void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
 // accepted: then it is just this much that it does not copy, in whatever words it says so.
 RecoveryAction CopyEngine::Impl::AfterFailedProbe(RecoveryAction action) {
   constexpr int kOtherFailures = 3;
-  const bool fails = action == RecoveryAction::kRetry || action == RecoveryAction::kEmulate;
+  const bool fails =
+      action == RecoveryAction::kRetry || action == RecoveryAction::kEmulate;
   if (!learner_.any_accepted()) {
     const bool unable =
         action == RecoveryAction::kEmulate && options_.mode == CopyMode::kAuto;
@@ -102,8 +102,7 @@ std::string CopyEngine::Impl::WrongWritePointer(const Unit& unit,
                       ", not ", next.value());
 }
 
-CopyLimitsLearner::Shape CopyEngine::Impl::ShapeOf(
-    absl::Span<const DeviceRange> ranges) {
+CopyLimitsLearner::Shape CopyEngine::Impl::ShapeOf(absl::Span<const DeviceRange> ranges) {
   CopyLimitsLearner::Shape shape{static_cast<uint32_t>(ranges.size())};
   for (const DeviceRange& range : ranges) {
     shape.blocks += range.count.value();

@@ -220,8 +220,7 @@ void CopyEngine::Impl::EndCommand(Unit* unit, const OpResult& result) {
   counters_.ranges += unit->sources.size();
   const CopyLimitsLearner::Shape shape = ShapeOf(unit->sources);
   if (probing_ == unit && learner_.IsProbe(shape)) failed_probes_ = 0;
-  const CopyLimits learned =
-      learner_.Accepted(shape, std::exchange(unit->refused, {}));
+  const CopyLimits learned = learner_.Accepted(shape, std::exchange(unit->refused, {}));
   if (learned != CopyLimits()) target_.LearnCopyLimits(learned);
   if (probing_ == unit) probing_ = nullptr;
   unit->attempts = 0;

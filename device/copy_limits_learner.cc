@@ -23,10 +23,10 @@ CopyLimitsLearner::Shape FirstCommand(absl::Span<const DeviceRange> ranges, uint
 }  // namespace
 
 CopyLimitsLearner::Shape CopyLimitsLearner::Within(const CopyLimits& in_force) const {
-  return {std::min(accepted_.ranges, in_force.max_copy_ranges),
-          std::min(accepted_.blocks, in_force.max_copy_blocks),
-          std::min({accepted_.longest, in_force.max_range_blocks,
-                    in_force.max_copy_blocks})};
+  return {
+      std::min(accepted_.ranges, in_force.max_copy_ranges),
+      std::min(accepted_.blocks, in_force.max_copy_blocks),
+      std::min({accepted_.longest, in_force.max_range_blocks, in_force.max_copy_blocks})};
 }
 
 CopyLimits CopyLimitsLearner::ForNext(absl::Span<const DeviceRange> ranges,
@@ -55,8 +55,7 @@ CopyLimits CopyLimitsLearner::ForNext(absl::Span<const DeviceRange> ranges,
       std::min<uint64_t>(in_force.max_copy_ranges, in_force.max_copy_blocks);
   if (most_ranges > now.ranges &&
       FirstCommand(ranges, now.ranges + 1, now.longest).ranges > now.ranges) {
-    const auto n =
-        static_cast<uint32_t>(std::min(uint64_t{2} * now.ranges, most_ranges));
+    const auto n = static_cast<uint32_t>(std::min(uint64_t{2} * now.ranges, most_ranges));
     const uint64_t length = std::clamp<uint64_t>(now.blocks / n, 1, now.longest);
     return Lowered(in_force, {.max_copy_blocks = std::max<uint64_t>(now.blocks, n),
                               .max_copy_ranges = n,

@@ -233,7 +233,8 @@ constexpr DeviceBackend kBackends[] = {
     {"faulty",
      "faulty:seed=1[,fail=RATE][,partial=RATE][,wrong=RATE][,hang=RATE,hang_ms=10]"
      "[,slow=RATE,slow_ms=1][,copies_only=1][,real_copy_blocks=N][,real_copy_ranges=N]"
-     "[,real_range_blocks=N][,hide_limits=1];SPEC: another device, failing as told; for tests",
+     "[,real_range_blocks=N][,hide_limits=1];SPEC: another device, failing as told; for "
+     "tests",
      nullptr, kFaultyKeys, true, OpenFaulty},
     {"stripe",
      "stripe:CHUNK;SPEC;SPEC...: several devices as one, dealt chunks of that many bytes "

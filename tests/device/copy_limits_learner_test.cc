@@ -82,9 +82,9 @@ TEST_F(LearnerTest, BeginsWithOneBlockInOneRange) {
   const CopyLimits one{1, 1, 1, true, true};
   EXPECT_EQ(learner_.ForNext({Range(9)}, in_force_, true), one);
   EXPECT_EQ(learner_.ForNext({Range(9)}, in_force_, false), one);
-  EXPECT_FALSE(learner_.ForNext({Range(9)}, Lowered(in_force_, {.copy_offload = false}),
-                                true)
-                   .can_copy());
+  EXPECT_FALSE(
+      learner_.ForNext({Range(9)}, Lowered(in_force_, {.copy_offload = false}), true)
+          .can_copy());
 }
 
 // Of one long range everything can be learned: it may be cut into many.
