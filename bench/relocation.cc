@@ -241,6 +241,7 @@ void DescribeDevice(const Flags& flags, const Device& device) {
   benchmark::AddCustomContext("max_copy_blocks", absl::StrCat(limits.max_copy_blocks));
   benchmark::AddCustomContext("max_copy_ranges", absl::StrCat(limits.max_copy_ranges));
   benchmark::AddCustomContext("max_range_blocks", absl::StrCat(limits.max_range_blocks));
+  benchmark::AddCustomContext("copy_limits_unknown", limits.unknown ? "yes" : "no");
   benchmark::AddCustomContext("victims", absl::StrCat(flags.victims));
   benchmark::AddCustomContext("learning_bytes", absl::StrCat(kLearningBytes));
 }

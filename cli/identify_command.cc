@@ -44,6 +44,7 @@ nlohmann::ordered_json DeviceJson(const Device& device) {
   j["can_copy"] = device.copy_limits().can_copy();
   j["hardware_copy_limits"] = LimitsJson(device.hardware_copy_limits());
   j["copy_limits"] = LimitsJson(device.copy_limits());
+  j["copy_limits_unknown"] = device.copy_limits().unknown;
   return j;
 }
 
@@ -58,6 +59,11 @@ void PrintText(const nlohmann::ordered_json& j) {
   for (const auto& [key, value] : hardware.items()) {
     std::cout << absl::StreamFormat("  %-20s %s, %s\n", key, value.dump(),
                                     j["copy_limits"][key].dump());
+  }
+  if (j["copy_limits_unknown"].get<bool>()) {
+    std::cout
+        << "The device offers Copy without limits: those in force are the most that is "
+           "tried.\nWhat it takes is unknown, and is learned by trying.\n";
   }
 }
 

@@ -59,7 +59,8 @@ absl::Status CheckMembers(absl::string_view what, const Members& members) {
 }
 
 // The smaller one, where zero is none.
-uint32_t LeastLimit(uint32_t a, uint32_t b) {
+template <typename T>
+T LeastLimit(T a, T b) {
   if (a == 0 || b == 0) return std::max(a, b);
   return std::min(a, b);
 }
@@ -87,16 +88,21 @@ DeviceBlockCount AtomicWithin(DeviceBlockCount unit, uint64_t blocks) {
   return DeviceBlockCount(std::min(std::bit_floor(unit.value()), divisor));
 }
 
+// The least of those that members know; a member that cannot copy keeps all from it.
 CopyLimits LimitsOf(const Members& members) {
-  CopyLimits all = members[0]->hardware_copy_limits();
+  CopyLimits all;
+  bool able = true;
   for (const auto& member : members) {
     const CopyLimits& limits = member->hardware_copy_limits();
-    all.max_copy_blocks = std::min(all.max_copy_blocks, limits.max_copy_blocks);
-    all.max_copy_ranges = std::min(all.max_copy_ranges, limits.max_copy_ranges);
-    all.max_range_blocks = std::min(all.max_range_blocks, limits.max_range_blocks);
+    able = able && WithCaps(limits).can_copy();
+    all.max_copy_blocks = LeastLimit(all.max_copy_blocks, limits.max_copy_blocks);
+    all.max_copy_ranges = LeastLimit(all.max_copy_ranges, limits.max_copy_ranges);
+    all.max_range_blocks = LeastLimit(all.max_range_blocks, limits.max_range_blocks);
     all.copy_offload = all.copy_offload && limits.copy_offload;
+    all.unknown = all.unknown || limits.unknown;
   }
-  return all;
+  if (able) return all;
+  return {.copy_offload = all.copy_offload};
 }
 
 std::string ChunkText(uint64_t bytes) {

@@ -29,6 +29,7 @@
 #include "device/copy_chunk.h"
 #include "device/copy_engine.h"
 #include "device/copy_limits_learner.h"
+#include "device/copy_recovery.h"
 #include "device/copy_throttle.h"
 #include "device/device.h"
 #include "device/path_chooser.h"
@@ -134,6 +135,8 @@ class CopyEngine::Impl {
   bool FillChunk(Job& job, Unit* unit);
   uint64_t UnitBytes(const Job& job) const;
   bool HoldsBack();
+  bool LearnsFrom(const Job& job);
+  static absl::Span<const DeviceRange> RangesLeft(const Job& job);
   Unit* NewUnit(Job& job);
   void Launch(Unit* unit);
 
@@ -168,6 +171,7 @@ class CopyEngine::Impl {
 
   // Recovery from a failed command, whose unit keeps its lane meanwhile.
   void Recover(Unit* unit, const OpResult& result);
+  RecoveryAction AfterFailedProbe(RecoveryAction action);
   void GoOn(Unit* unit);
   std::string WrongWritePointer(const Unit& unit, DeviceBlockCount* copied);
   bool LearnFromRefusal(CopyLimitsLearner::Shape shape, const OpResult& refusal,
@@ -194,9 +198,7 @@ class CopyEngine::Impl {
     if (unit.buffer == kRecoveryBuffer) return recovery_buffer_.data();
     return pool_.data() + static_cast<uint64_t>(unit.buffer) * options_.chunk_bytes;
   }
-  static CopyLimitsLearner::Shape ShapeOf(absl::Span<const DeviceRange> ranges) {
-    return {static_cast<uint32_t>(ranges.size()), TotalBlocks(ranges).value()};
-  }
+  static CopyLimitsLearner::Shape ShapeOf(absl::Span<const DeviceRange> ranges);
   uint64_t ZoneOf(DeviceBlock block) const {
     return block.value() / target_.geometry().zone_size.value();
   }
@@ -216,6 +218,8 @@ class CopyEngine::Impl {
   Unit* recovering_ = nullptr;    // who has it
   std::deque<Unit*> to_recover_;  // who wants it
   CopyLimitsLearner learner_;
+  Unit* probing_ = nullptr;  // the one that asks for more than was accepted before
+  int failed_probes_ = 0;    // in a row, with statuses that do not speak of size
   Random sample_{1};
   int commands_in_flight_ = 0;
 

@@ -108,11 +108,19 @@ void CopyEngine::Impl::Pump() {
 
 bool CopyEngine::Impl::PlanUnit(Job& job) {
   if (job.planned || !IsItsTurn(job)) return false;
+  // The first command may have shown that the device copies nothing.
+  if (job.admitted && job.choice.path == CopyPath::kNative &&
+      options_.mode == CopyMode::kAuto) {
+    const CopyLimits limits = LimitsFrom(job.batch.source);
+    if (limits.unknown && !limits.can_copy()) job.choice = {CopyPath::kEmulated, false};
+  }
   const PathChooser::Choice choice = job.admitted ? job.choice : ChoiceFor(job);
   if (!MayRunNow(job, choice)) return false;
   const bool native = choice.path == CopyPath::kNative;
   if (native ? commands_in_flight_ == options_.copy_depth : free_buffers_.empty())
     return false;
+  // Before any was accepted, one command is enough to fail.
+  if (native && probing_ != nullptr && !learner_.any_accepted()) return false;
   if (throttle_.on() && HoldsBack()) return false;
   if (!job.admitted) Admit(job, choice);
   if (native) {
@@ -171,11 +179,22 @@ PathChooser::Choice CopyEngine::Impl::ChoiceFor(const Job& job) {
   if (!job.batch.is_command) return {CopyPath::kEmulated, false};
   if (options_.mode == CopyMode::kNative) return {CopyPath::kNative, false};
   if (!LimitsFrom(job.batch.source).can_copy()) return {CopyPath::kEmulated, false};
+  if (LearnsFrom(job)) return {CopyPath::kNative, false};
   const PathChooser::Choice choice = chooser_.Choose(job.size_class);
   // What is measured while the foreground is spared says little of what a path can do.
   if (choice.trial && throttle_.backed_off())
     return {chooser_.BestPath(job.size_class), false};
   return choice;
+}
+
+absl::Span<const DeviceRange> CopyEngine::Impl::RangesLeft(const Job& job) {
+  return absl::MakeConstSpan(job.batch.ranges).subspan(job.next_range);
+}
+
+// Whether the job's batch is to show what the device takes.
+bool CopyEngine::Impl::LearnsFrom(const Job& job) {
+  const CopyLimits limits = LimitsFrom(job.batch.source);
+  return limits.unknown && learner_.WantsProbe(RangesLeft(job), limits);
 }
 
 // A trial runs alone, and nothing else runs during it.
@@ -192,8 +211,9 @@ bool CopyEngine::Impl::MayRunNow(const Job& job, PathChooser::Choice choice) {
 void CopyEngine::Impl::Admit(Job& job, PathChooser::Choice choice) {
   job.choice = choice;
   job.admitted = true;
+  // Small commands that are to show limits say little of what the path can do.
   if (options_.mode == CopyMode::kAuto && job.batch.is_command &&
-      !throttle_.backed_off()) {
+      !throttle_.backed_off() && !LearnsFrom(job)) {
     chooser_.Admit(job.size_class, choice, job.batch.blocks.value());
   }
 }
@@ -230,18 +250,31 @@ void CopyEngine::Impl::PlanCommand(Job& job) {
   ++commands_in_flight_;
   CopyBatch& batch = job.batch;
   unit->source = batch.source;
-  const DeviceBlockCount n(
-      std::min(batch.blocks.value(), UnitBytes(job) / target_.geometry().block_bytes));
-  unit->target = {batch.target, n};
+  uint64_t room =
+      std::min(batch.blocks.value(), UnitBytes(job) / target_.geometry().block_bytes);
+  // A batch keeps all limits; but where they are not known, it is cut as far as they may go.
+  uint64_t most_in_range = room;
+  size_t most_ranges = batch.ranges.size();
+  CopyLimits limits = LimitsFrom(batch.source);
+  if (limits.unknown && limits.can_copy()) {
+    limits = learner_.ForNext(RangesLeft(job), limits, probing_ == nullptr);
+    room = std::min(room, limits.max_copy_blocks);
+    most_in_range = limits.max_range_blocks;
+    most_ranges = limits.max_copy_ranges;
+  }
   unit->sources.clear();
-  for (DeviceBlockCount left = n; left.value() > 0;) {
+  while (room > 0 && unit->sources.size() < most_ranges) {
     DeviceRange& range = batch.ranges[job.next_range];
-    const DeviceBlockCount part = std::min(left, range.count);
+    const DeviceBlockCount part(std::min({room, range.count.value(), most_in_range}));
     unit->sources.push_back({range.start, part});
     range = {range.start + part, range.count - part};
     if (range.empty()) ++job.next_range;
-    left -= part;
+    room -= part.value();
   }
+  if (limits.unknown && probing_ == nullptr && learner_.IsProbe(ShapeOf(unit->sources)))
+    probing_ = unit;
+  const DeviceBlockCount n = TotalBlocks(unit->sources);
+  unit->target = {batch.target, n};
   batch.target += n;
   batch.blocks -= n;
   Launch(unit);

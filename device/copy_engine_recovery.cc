@@ -28,6 +28,8 @@ void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
   unit->rest.insert(unit->rest.begin(), rest, unit->sources.end());
   Job& job = *unit->job;
   RecoveryAction action = RecoveryFor(result, unit->attempts);
+  const bool first = probing_ == unit && !learner_.any_accepted();
+  if (probing_ == unit && learner_.IsProbe(shape)) action = AfterFailedProbe(action);
   // Of two namespaces it may be the source that the controller does not have.
   if (unit->source != &target_ && result.nvme.type == 0 && result.nvme.code == 0x0b)
     action = RecoveryAction::kAbandon;
@@ -40,8 +42,13 @@ void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
       action == RecoveryAction::kEmulate || action == RecoveryAction::kAbandon;
   if (action == RecoveryAction::kGiveUp ||
       (wants_emulation && options_.mode == CopyMode::kNative)) {
+    absl::string_view why;
+    if (action == RecoveryAction::kAbandon && first && unit->source == &target_) {
+      why = "; it offers native copy, and refuses even one block";
+      target_.LearnCopyLimits({.copy_offload = false});
+    }
     Fail(job, absl::Status(result.status.code(),
-                           absl::StrCat(result.status.message(), pointer)));
+                           absl::StrCat(result.status.message(), pointer, why)));
     EndUnit(unit);
   } else if (wants_emulation) {
     if (action == RecoveryAction::kAbandon && unit->source != &target_) {
@@ -55,6 +62,22 @@ void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
     ChargeAgain(TotalBlocks({&*rest, unit->sources.size() - copied}));
     SendRest(unit);
   }
+}
+
+// The first command shows whether the device copies at all. Of a later one smaller ones were
+// accepted: then it is just this much that it does not copy, in whatever words it says so.
+RecoveryAction CopyEngine::Impl::AfterFailedProbe(RecoveryAction action) {
+  constexpr int kOtherFailures = 3;
+  const bool fails =
+      action == RecoveryAction::kRetry || action == RecoveryAction::kEmulate;
+  if (!learner_.any_accepted()) {
+    const bool unable =
+        action == RecoveryAction::kEmulate && options_.mode == CopyMode::kAuto;
+    return unable ? RecoveryAction::kAbandon : action;
+  }
+  if (action == RecoveryAction::kAbandon) return RecoveryAction::kSplit;
+  if (fails && ++failed_probes_ >= kOtherFailures) return RecoveryAction::kSplit;
+  return action;
 }
 
 // A zone is written at its write pointer only: it must stand behind the blocks that the failed
@@ -79,9 +102,23 @@ std::string CopyEngine::Impl::WrongWritePointer(const Unit& unit,
                       ", not ", next.value());
 }
 
+CopyLimitsLearner::Shape CopyEngine::Impl::ShapeOf(absl::Span<const DeviceRange> ranges) {
+  CopyLimitsLearner::Shape shape{static_cast<uint32_t>(ranges.size())};
+  for (const DeviceRange& range : ranges) {
+    shape.blocks += range.count.value();
+    shape.longest = std::max(shape.longest, range.count.value());
+  }
+  return shape;
+}
+
 // False if the command cannot be smaller.
 bool CopyEngine::Impl::LearnFromRefusal(CopyLimitsLearner::Shape shape,
                                         const OpResult& refusal, Unit* unit) {
+  if (probing_ == unit && learner_.any_accepted() && learner_.IsProbe(shape)) {
+    target_.LearnCopyLimits(learner_.Refused(shape));
+    probing_ = nullptr;
+    return true;
+  }
   if (shape.ranges > 1 && refusal.too_many_ranges) {
     target_.LearnCopyLimits({.max_copy_ranges = shape.ranges / 2});
     return true;
@@ -109,6 +146,7 @@ void CopyEngine::Impl::SendRest(Unit* unit) {
     }
     return Emulate(unit);
   }
+  if (limits.unknown) limits = learner_.ForNext({}, limits, false);
   if (unit->max_ranges > 0)
     limits.max_copy_ranges = std::min(limits.max_copy_ranges, unit->max_ranges);
   unit->sources.clear();

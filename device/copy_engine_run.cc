@@ -218,9 +218,11 @@ void CopyEngine::Impl::EndCommand(Unit* unit, const OpResult& result) {
   if (!result.status.ok()) return Recover(unit, result);
   ++counters_.commands;
   counters_.ranges += unit->sources.size();
-  const CopyLimits learned =
-      learner_.Accepted(ShapeOf(unit->sources), std::exchange(unit->refused, {}));
+  const CopyLimitsLearner::Shape shape = ShapeOf(unit->sources);
+  if (probing_ == unit && learner_.IsProbe(shape)) failed_probes_ = 0;
+  const CopyLimits learned = learner_.Accepted(shape, std::exchange(unit->refused, {}));
   if (learned != CopyLimits()) target_.LearnCopyLimits(learned);
+  if (probing_ == unit) probing_ = nullptr;
   unit->attempts = 0;
   if (!WantsVerification(*unit->job)) return GoOn(unit);
   unit->verifying = true;
@@ -264,6 +266,7 @@ void CopyEngine::Impl::EndUnit(Unit* unit) {
   } else {
     free_buffers_.push_back(unit->buffer);
   }
+  if (probing_ == unit) probing_ = nullptr;
   Job& job = *unit->job;
   --job.units;
   if (job.planned && job.units == 0) ++finished_jobs_;

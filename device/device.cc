@@ -39,7 +39,7 @@ Device::Device(std::string name, Access access, const Geometry& geometry,
       access_(access),
       geometry_(geometry),
       hardware_copy_limits_(hardware),
-      copy_limits_(hardware) {
+      copy_limits_(WithCaps(hardware)) {
   GLEANER_CHECK(geometry.block_bytes >= 512 &&
                 (geometry.block_bytes & (geometry.block_bytes - 1)) == 0);
   GLEANER_CHECK(geometry.capacity.value() > 0 && geometry.max_transfer.value() > 0);
@@ -81,8 +81,9 @@ CopyLimits Device::copy_limits_from(const Device& source) const {
                         source.geometry().block_bytes == geometry_.block_bytes &&
                         DoCopiesFrom(source);
   // A range is limited by where it is read, a command by where it writes.
-  return Lowered(limits,
-                 {.max_range_blocks = source.hardware_copy_limits().max_range_blocks});
+  const CopyLimits& there = source.hardware_copy_limits();
+  limits.unknown = limits.unknown || there.unknown;
+  return Lowered(limits, {.max_range_blocks = WithCaps(there).max_range_blocks});
 }
 
 CopyWindow Device::DoCopyWindow(DeviceBlock block) const {
@@ -93,8 +94,8 @@ CopyWindow Device::DoCopyWindow(DeviceBlock block) const {
 bool Device::DoCopiesFrom(const Device&) const { return false; }
 
 void Device::UpdateCopyLimits() {
-  copy_limits_ =
-      Lowered(Lowered(hardware_copy_limits_, wished_copy_limits_), learned_copy_limits_);
+  copy_limits_ = Lowered(Lowered(WithCaps(hardware_copy_limits_), wished_copy_limits_),
+                         learned_copy_limits_);
 }
 
 absl::StatusOr<std::unique_ptr<IoQueue>> Device::OpenQueue(int depth) {

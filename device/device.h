@@ -288,7 +288,8 @@ class Device {
   const Geometry& geometry() const { return geometry_; }
   Access access() const { return access_; }
 
-  // What the device reports, and what is in force: the smaller of that and the last wish.
+  // What the device reports, and what is in force: the smaller of that and the last wish. Where
+  // the device does not say, the second is the most that may be tried: see CopyLimits::unknown.
   const CopyLimits& hardware_copy_limits() const { return hardware_copy_limits_; }
   CopyLimits copy_limits() const;
   // Sets the effective limits to Lowered(hardware, wish), for copies submitted from now

@@ -146,6 +146,7 @@ OpenResult OpenFaulty(const DeviceSpec& spec, const OpenOptions& options) {
   model.real_copy_blocks = values.Count("real_copy_blocks", model.real_copy_blocks);
   model.real_copy_ranges = values.Count("real_copy_ranges", model.real_copy_ranges);
   model.real_range_blocks = values.Count("real_range_blocks", model.real_range_blocks);
+  model.hide_limits = values.Count("hide_limits", 0) != 0;
   GLEANER_RETURN_IF_ERROR(values.status());
   GLEANER_ASSIGN_OR_RETURN(auto device, OpenDevice(spec.inner.front(), options));
   return MakeFaultyDevice(std::move(device), model);
@@ -201,7 +202,8 @@ constexpr const char* kFaultyKeys[] = {"seed",
                                        "slow_ms",
                                        "real_copy_blocks",
                                        "real_copy_ranges",
-                                       "real_range_blocks"};
+                                       "real_range_blocks",
+                                       "hide_limits"};
 
 constexpr DeviceBackend kBackends[] = {
     {"mem",
@@ -231,7 +233,8 @@ constexpr DeviceBackend kBackends[] = {
     {"faulty",
      "faulty:seed=1[,fail=RATE][,partial=RATE][,wrong=RATE][,hang=RATE,hang_ms=10]"
      "[,slow=RATE,slow_ms=1][,copies_only=1][,real_copy_blocks=N][,real_copy_ranges=N]"
-     "[,real_range_blocks=N];SPEC: another device, failing as told; for tests",
+     "[,real_range_blocks=N][,hide_limits=1];SPEC: another device, failing as told; for "
+     "tests",
      nullptr, kFaultyKeys, true, OpenFaulty},
     {"stripe",
      "stripe:CHUNK;SPEC;SPEC...: several devices as one, dealt chunks of that many bytes "

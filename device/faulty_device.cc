@@ -34,7 +34,7 @@ class FaultyDevice : public Device {
   FaultyDevice(std::unique_ptr<Device> device, const FaultModel& model,
                const Clock& clock)
       : Device(absl::StrCat("faulty ", device->name()), device->access(),
-               device->geometry(), device->hardware_copy_limits()),
+               device->geometry(), Reported(*device, model)),
         device_(std::move(device)),
         model_(model),
         clock_(clock),
@@ -68,7 +68,7 @@ class FaultyDevice : public Device {
   }
 
   bool Refuses(absl::Span<const DeviceRange> sources) const {
-    return !KeepsLimits(sources, Lowered(hardware_copy_limits(),
+    return !KeepsLimits(sources, Lowered(device_->copy_limits(),
                                          {.max_copy_blocks = model_.real_copy_blocks,
                                           .max_copy_ranges = model_.real_copy_ranges,
                                           .max_range_blocks = model_.real_range_blocks}));
@@ -84,6 +84,12 @@ class FaultyDevice : public Device {
   }
 
  private:
+  static CopyLimits Reported(const Device& device, const FaultModel& model) {
+    const CopyLimits& limits = device.hardware_copy_limits();
+    const bool hidden = model.hide_limits && WithCaps(limits).can_copy();
+    return hidden ? CopyLimits{.unknown = true} : limits;
+  }
+
   // A copy can fail with any status, another operation with those that are not a copy's own.
   NvmeStatus AnyStatus(bool copy) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     const absl::Span<const RecoveryRule> rules = RecoveryRules();

@@ -19,7 +19,7 @@
 //   slow     the operation is done, `slow_ms` later
 //
 // The device may also lie: commands beyond real_copy_blocks, real_copy_ranges or real_range_blocks
-// fail with Command Size Limit Exceeded, though its limits say more.
+// fail with Command Size Limit Exceeded, though its limits say more, or nothing (hide_limits).
 //
 // Thread-safe as every device; the order of draws between threads is theirs.
 #pragma once
@@ -48,6 +48,7 @@ struct FaultModel {
   uint64_t real_copy_blocks = 0;
   uint32_t real_copy_ranges = 0;
   uint64_t real_range_blocks = 0;
+  bool hide_limits = false;  // it says that it copies, and not how much
 
   double sum() const { return fail + partial + wrong + hang + slow; }
 };

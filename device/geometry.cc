@@ -5,6 +5,11 @@
 namespace gleaner {
 namespace {
 
+// What the fields of an NVMe Copy can say: 16 bits of blocks in a range, 8 bits of ranges. In all
+// no more than in one range: larger commands gain nothing, and hold up others for longer.
+constexpr uint64_t kMostBlocks = uint64_t{1} << 16;
+constexpr uint32_t kMostRanges = 256;
+
 template <typename T>
 T LowerOne(T hardware, T wish) {
   return wish == 0 ? hardware : std::min(hardware, wish);
@@ -18,6 +23,16 @@ CopyLimits Lowered(const CopyLimits& hardware, const CopyLimits& wish) {
   result.max_copy_ranges = LowerOne(hardware.max_copy_ranges, wish.max_copy_ranges);
   result.max_range_blocks = LowerOne(hardware.max_range_blocks, wish.max_range_blocks);
   result.copy_offload = hardware.copy_offload && wish.copy_offload;
+  result.unknown = hardware.unknown;
+  return result;
+}
+
+CopyLimits WithCaps(const CopyLimits& hardware) {
+  CopyLimits result = hardware;
+  if (!hardware.unknown) return result;
+  if (result.max_copy_blocks == 0) result.max_copy_blocks = kMostBlocks;
+  if (result.max_copy_ranges == 0) result.max_copy_ranges = kMostRanges;
+  if (result.max_range_blocks == 0) result.max_range_blocks = kMostBlocks;
   return result;
 }
 

@@ -23,6 +23,9 @@ struct CopyLimits {
   uint64_t max_range_blocks = 0;  // in one source range
   // Whether the device offers Copy (hardware limits), and whether the user wants it used.
   bool copy_offload = true;
+  // The device offers Copy and does not say how much of it; what it did not say is zero in its
+  // hardware limits. The real limits are learned by trying, from the smallest command on.
+  bool unknown = false;
 
   // Whether a Copy command may be sent at all.
   bool can_copy() const {
@@ -35,6 +38,10 @@ struct CopyLimits {
 // The smaller of each limit. A zero in `wish` means "as the hardware has it"; a wish
 // beyond the hardware changes nothing; copy_offload is on where it is on in both.
 CopyLimits Lowered(const CopyLimits& hardware, const CopyLimits& wish);
+
+// The most that may be tried: where limits are unknown, what one NVMe command can express in
+// place of each that is zero; else the limits as they are.
+CopyLimits WithCaps(const CopyLimits& hardware);
 
 // Blocks in all ranges together.
 DeviceBlockCount TotalBlocks(absl::Span<const DeviceRange> ranges);

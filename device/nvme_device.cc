@@ -238,13 +238,16 @@ absl::Status AddZones(const std::string& path, int fd, const NvmeNamespace& spac
   return absl::OkStatus();
 }
 
-// As the device says. One that advertises Copy with limits of zero gets copy_offload without
-// can_copy(): this is where limits that were learned by trying are to be put instead.
+// As the device says. Where it advertises Copy with limits of zero, they are not its limits; then
+// MSRC, which is zero-based, says something only if it is not zero either.
 CopyLimits HardwareCopyLimits(const NvmeIdentity& identity) {
-  if (identity.controller.copy) return identity.data.copy_limits;
-  CopyLimits none;
-  none.copy_offload = false;
-  return none;
+  CopyLimits limits;
+  limits.copy_offload = identity.controller.copy;
+  if (!identity.controller.copy) return limits;
+  limits = identity.data.copy_limits;
+  limits.unknown = limits.max_copy_blocks == 0 || limits.max_range_blocks == 0;
+  if (limits.unknown && limits.max_copy_ranges == 1) limits.max_copy_ranges = 0;
+  return limits;
 }
 
 NvmeIo MakeIo(const NvmeIdentity& identity, const NvmeNamespace& space) {

@@ -245,6 +245,38 @@ class CopyTest(CommandTest):
         self.succeeds(self.copy("0+8", 8, source="file:device", to="file:device"))
 
 
+class UnknownLimitsTest(CommandTest):
+    """Devices that offer Copy and do not say how much of it."""
+
+    SPEC = "faulty:hide_limits=1,real_copy_blocks=6,real_copy_ranges=2;mem:size=4M"
+
+    def test_identify(self):
+        identity = json.loads(self.succeeds(["identify", self.SPEC, "--json"]))
+        self.assertTrue(identity["can_copy"])
+        self.assertTrue(identity["copy_limits_unknown"])
+        self.assertEqual(identity["hardware_copy_limits"],
+                         {"copy_offload": True, "max_copy_blocks": 0, "max_copy_ranges": 0,
+                          "max_range_blocks": 0})
+        self.assertEqual(identity["copy_limits"],
+                         {"copy_offload": True, "max_copy_blocks": 65536,
+                          "max_copy_ranges": 256, "max_range_blocks": 65536})
+        text = self.succeeds(["identify", self.SPEC])
+        self.assertIn("max_copy_blocks      0, 65536\n", text)
+        self.assertIn("is unknown, and is learned by trying.\n", text)
+
+        known = self.succeeds(["identify", "mem:size=4M"])
+        self.assertNotIn("learned by trying", known)
+        known = json.loads(self.succeeds(["identify", "mem:size=4M", "--json"]))
+        self.assertFalse(known["copy_limits_unknown"])
+
+    def test_copy(self):
+        out = json.loads(self.succeeds(
+            ["copy", f"--from={self.SPEC}", f"--to={self.SPEC}", "--ranges=0+500", "--at=500",
+             "--copy=native", "--json"]))
+        self.assertEqual(out["native_blocks"], 500)
+        self.assertEqual(out["failed_commands"], 2)
+
+
 class MembersTest(CommandTest):
     """Devices of several members."""
 

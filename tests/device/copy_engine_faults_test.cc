@@ -43,6 +43,7 @@ FaultModel RandomModel(Random& random, uint64_t seed) {
   if (random.Below(4) == 0)
     model.real_copy_ranges = 1 + static_cast<uint32_t>(random.Below(5));
   if (random.Below(4) == 0) model.real_range_blocks = 1 + random.Below(8);
+  model.hide_limits = random.Below(3) == 0;
   return model;
 }
 

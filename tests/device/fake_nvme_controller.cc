@@ -166,9 +166,11 @@ void FakeNvmeController::IdentifyNamespace(Page& page) const {
   page[25] = 1;  // two formats, of which the second is in use
   page[26] = 1;
   page[29] = options_.dps;
-  Put(page, 74, options_.mssrl);
-  Put(page, 76, options_.mcl);
-  page[80] = options_.msrc_0;
+  if (!options_.hides_copy_limits) {
+    Put(page, 74, options_.mssrl);
+    Put(page, 76, options_.mcl);
+    page[80] = options_.msrc_0;
+  }
   page[99] = options_.nsattr;
   page[130] = 14;
   Put(page, 132, options_.metadata_bytes);

@@ -41,6 +41,8 @@ struct FakeNvmeOptions {
   uint16_t mssrl = 8;
   uint32_t mcl = 16;
   uint8_t msrc_0 = 2;
+  bool hides_copy_limits =
+      false;  // reports zeroes for these three, and has them all the same
   uint8_t wzsl = 0;
   uint32_t dmrsl = 0;
   uint16_t awupf_0 = 0;

@@ -120,6 +120,13 @@ TEST_F(FaultyDeviceTest, TakesLessThanItSays) {
   }
 }
 
+TEST_F(FaultyDeviceTest, HidesItsLimits) {
+  Open({.real_copy_ranges = 3, .hide_limits = true});
+  EXPECT_EQ(device_->hardware_copy_limits(), (CopyLimits{.unknown = true}));
+  EXPECT_TRUE(device_->copy_limits().can_copy());
+  EXPECT_EQ(Copy().nvme.code, 0x83);
+}
+
 TEST_F(FaultyDeviceTest, TheSameSeedFailsTheSame) {
   const auto run = [this](uint64_t seed) {
     Open({.seed = seed, .fail = 0.3, .partial = 0.3});

@@ -28,6 +28,17 @@ TEST(CopyLimitsTest, EveryLimitMustAllowCopying) {
   EXPECT_FALSE((CopyLimits{.max_copy_blocks = 1, .max_copy_ranges = 1}).can_copy());
 }
 
+TEST(CopyLimitsTest, WhatIsUnknownIsTriedUpToWhatACommandCanSay) {
+  const CopyLimits none{.unknown = true};
+  EXPECT_FALSE(none.can_copy());
+  EXPECT_EQ(WithCaps(none), (CopyLimits{65536, 256, 65536, true, true}));
+  EXPECT_EQ(WithCaps({7, 0, 0, true, true}), (CopyLimits{7, 256, 65536, true, true}));
+  EXPECT_EQ(WithCaps({}), CopyLimits{});  // known to be none
+  EXPECT_EQ(Lowered(WithCaps(none), {.max_copy_ranges = 9}),
+            (CopyLimits{65536, 9, 65536, true, true}));
+  EXPECT_FALSE(Lowered(WithCaps(none), {.copy_offload = false}).can_copy());
+}
+
 TEST(GeometryTest, Zones) {
   Geometry geometry;
   geometry.capacity = DeviceBlockCount(256);

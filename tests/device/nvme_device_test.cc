@@ -206,10 +206,19 @@ TEST_F(NvmeDeviceTest, CopyLimitsAreWhatTheDeviceSays) {
   EXPECT_EQ(device_->hardware_copy_limits(), (CopyLimits{.max_copy_blocks = 70000,
                                                          .max_copy_ranges = 256,
                                                          .max_range_blocks = 100}));
-  // Advertised, but not usable as it stands.
-  Open({.controller = {.mssrl = 0, .mcl = 0, .msrc_0 = 0}});
-  EXPECT_TRUE(device_->hardware_copy_limits().copy_offload);
-  EXPECT_FALSE(device_->hardware_copy_limits().can_copy());
+  // Advertised without limits: what may be tried is what a command can say.
+  Open({.controller = {.hides_copy_limits = true}});
+  EXPECT_EQ(device_->hardware_copy_limits(), (CopyLimits{.unknown = true}));
+  EXPECT_EQ(device_->copy_limits(), (CopyLimits{.max_copy_blocks = 65536,
+                                                .max_copy_ranges = 256,
+                                                .max_range_blocks = 65536,
+                                                .unknown = true}));
+  // What it does say is believed.
+  Open({.controller = {.mssrl = 0, .mcl = 20, .msrc_0 = 3}});
+  EXPECT_EQ(device_->copy_limits(), (CopyLimits{.max_copy_blocks = 20,
+                                                .max_copy_ranges = 4,
+                                                .max_range_blocks = 65536,
+                                                .unknown = true}));
   Open({.controller = {.oncs = 0x0c}});
   EXPECT_EQ(device_->hardware_copy_limits(), (CopyLimits{.copy_offload = false}));
 }

@@ -95,6 +95,7 @@ class RandomUser {
       if (seed % 5 == 0) model.real_copy_ranges = 2;
       if (seed % 7 == 0) model.real_copy_blocks = 5;
       if (seed % 9 == 0) model.real_range_blocks = 3;
+      model.hide_limits = seed % 4 == 1;
       return *MakeFaultyDevice(*MemDevice::Create(options), model);
     }
     auto rough = std::make_unique<RoughDevice>(seed, options);

@@ -65,7 +65,7 @@ SCENARIOS = [
              variables={"NVME_CLI_BLOCKS": 3}),
     Scenario("no-limits", "block.sh",
              (Namespace(properties={"mssrl": 0, "mcl": 0, "msrc": 0}),),
-             variables={"NATIVE": "no"}),
+             variables={"NATIVE": "no", "UNKNOWN": "yes"}),
     Scenario("zoned", "zoned.sh", (Namespace(properties=_ZONED),), variables=_ZONES),
     Scenario("few-zones", "zoned.sh",
              (Namespace(properties={**_ZONED, "zoned.max_open": 2, "zoned.max_active": 2}),),

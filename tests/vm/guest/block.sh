@@ -1,4 +1,4 @@
-# A namespace without zones. MSSRL, MCL and RANGES_MAX are its limits, where not the usual ones.
+# A namespace without zones. UNKNOWN=yes: it offers Copy without limits, and refuses every one.
 . /common.sh
 
 test_identify() {
@@ -11,6 +11,12 @@ test_identify() {
   equal "$(value /tmp/found capacity_blocks)" "$(value /tmp/namespace nsze)" capacity_blocks
   [ "$BACKEND" = nvme ] || return 0
   [ $(($(value /tmp/controller oncs) >> 8 & 1)) = 1 ]
+  if [ "$UNKNOWN" = yes ]; then
+    equal "$(value /tmp/found copy_limits_unknown)" true copy_limits_unknown
+    equal "$(value /tmp/found copy_offload)" true copy_offload
+    equal "$(value /tmp/found max_copy_blocks)" 0 max_copy_blocks
+    return
+  fi
   if [ "$NATIVE" = no ]; then
     equal "$(value /tmp/found can_copy)" false can_copy
     return
@@ -38,6 +44,17 @@ test_with_nvme_cli() {
     nvme_copy 900 "$count" 3400
     copies "$mode" "3400+$count" 3600
   done
+}
+
+# What refuses everything is asked once.
+test_unknown_limits() {
+  fill
+  refuses 1 "NVMe status 1h/83h.*native copy, and refuses even one block" gleaner copy --from="$DEVICE" \
+    --to="$DEVICE" --ranges=0+64 --at=100 --copy=native --force
+  compare
+  copies auto 0+1000 2500
+  used emulate
+  equal "$(value /tmp/copy failed_commands)" 1 failed_commands
 }
 
 units() {
@@ -77,4 +94,5 @@ check identify test_identify
 standard_cases
 [ "$NATIVE" = no ] || check nvme-cli test_with_nvme_cli "${NVME_CLI_BLOCKS:-100}"
 check smart test_smart
+[ "$UNKNOWN" != yes ] || check unknown test_unknown_limits
 [ "$(modes)" = emulate ] || check generic test_generic
