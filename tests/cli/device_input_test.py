@@ -274,7 +274,7 @@ class UnknownLimitsTest(CommandTest):
             ["copy", f"--from={self.SPEC}", f"--to={self.SPEC}", "--ranges=0+500", "--at=500",
              "--copy=native", "--json"]))
         self.assertEqual(out["native_blocks"], 500)
-        self.assertEqual(out["failed_commands"], 2)
+        self.assertEqual(out["failed_commands"], 3)  # one for each limit
 
 
 class MembersTest(CommandTest):
