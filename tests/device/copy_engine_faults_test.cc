@@ -49,39 +49,39 @@ FaultModel RandomModel(Random& random, uint64_t seed) {
 }
 
 // How the engine copies, and what it meets.
-struct Setup {
+struct Conditions {
   CopyMode mode = CopyMode::kAuto;
   FaultModel model;
   bool verifies = false;
 };
 
-Setup RandomSetup(Random& random, uint64_t seed) {
+Conditions RandomConditions(Random& random, uint64_t seed) {
   constexpr CopyMode kModes[] = {CopyMode::kAuto, CopyMode::kAuto, CopyMode::kNative,
                                  CopyMode::kEmulate};
-  Setup setup{kModes[seed % 4], RandomModel(random, seed), seed % 3 == 0};
-  if (setup.verifies) setup.model.wrong = setup.model.fail;
-  return setup;
+  Conditions conditions{kModes[seed % 4], RandomModel(random, seed), seed % 3 == 0};
+  if (conditions.verifies) conditions.model.wrong = conditions.model.fail;
+  return conditions;
 }
 
 // One device, some jobs, several under way at once.
 class Schedule {
  public:
-  Schedule(uint64_t seed, bool zoned, const Setup* fixed = nullptr)
+  Schedule(uint64_t seed, bool zoned, const Conditions* fixed = nullptr)
       : random_(seed), zoned_(zoned) {
-    const Setup setup = fixed != nullptr ? *fixed : RandomSetup(random_, seed);
+    const Conditions conditions = fixed != nullptr ? *fixed : RandomConditions(random_, seed);
     auto mem = zoned ? Mem(kBlocks, kBlockBytes, kZone, 50) : Mem(kBlocks, kBlockBytes);
     mem_ = mem.get();
     for (uint64_t at = 0; at < kSourceBlocks; at += kZone)
       FillDevice(*mem, Blocks(at, zoned ? 50 : kZone), seed);
     before_ = Contents(*mem, 0, kBlocks);
-    device_ = *MakeFaultyDevice(std::move(mem), setup.model, clock_);
+    device_ = *MakeFaultyDevice(std::move(mem), conditions.model, clock_);
     CopyEngineOptions options;
     options.buffer_bytes = 16 << 10;
     options.chunk_bytes = 4 << 10;
     options.copy_depth = 3;
-    verifies_ = setup.verifies;
+    verifies_ = conditions.verifies;
     options.verified_share = verifies_ ? 1 : 0;
-    engine_ = Engine(*device_, setup.mode, options);
+    engine_ = Engine(*device_, conditions.mode, options);
     next_target_ = kSourceBlocks;
   }
 
@@ -244,13 +244,13 @@ TEST(CopyEngineFaultsTest, EachFaultByEachPath) {
         Totals totals;
         for (uint64_t seed = 0; seed < 60 && !::testing::Test::HasFailure(); ++seed) {
           SCOPED_TRACE(absl::StrCat("seed ", seed));
-          Setup setup{mode, fault.model, fault.model.wrong > 0};
-          setup.model.seed = seed;
-          Schedule(seed, zoned, &setup).Run(&totals);
+          Conditions conditions{mode, fault.model, fault.model.wrong > 0};
+          conditions.model.seed = seed;
+          Schedule(seed, zoned, &conditions).Run(&totals);
         }
         const CopyCounters& c = totals.counters;
         const bool met = c.failed_commands + c.retries + c.mismatches > 0 ||
-                         totals.failed > 0 || totals.delayed > absl::ZeroDuration();
+                         totals.delayed > absl::ZeroDuration();
         EXPECT_EQ(met, mode == CopyMode::kEmulate ? fault.emulated : fault.native);
         EXPECT_GT(totals.jobs, 300);
       }

@@ -231,8 +231,6 @@ uint64_t RunSeeds(Backend backend, uint64_t first_seed) {
   return cleaned;
 }
 
-bool HasFailure() { return ::testing::Test::HasFailure(); }
-
 TEST(VolatileStoreModelTest, OnMem) { EXPECT_GT(RunSeeds(Backend::kMem, 0), 15000u); }
 
 TEST(VolatileStoreModelTest, OnZones) {
