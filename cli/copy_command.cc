@@ -147,6 +147,7 @@ absl::Status Copy(const CopyFlags& flags, Outcome* outcome) {
   for (const CopyRun& run : job.runs) blocks += run.from.count.value();
   outcome->block_bytes = target->geometry().block_bytes;
   const absl::Duration start = Clock::Real().Now();
+  const uint64_t losses = target->losses();
   CopyResult result;
   CopyEngine::JobId id;
   GLEANER_RETURN_IF_ERROR(engine->Start(
@@ -162,6 +163,11 @@ absl::Status Copy(const CopyFlags& flags, Outcome* outcome) {
   outcome->counters = engine->counters();
   GLEANER_RETURN_IF_ERROR(result.status);
   GLEANER_RETURN_IF_ERROR(FlushDevice(*target));
+  if (target->losses() != losses) {
+    outcome->arrived_blocks = 0;
+    return absl::UnavailableError(
+        absl::StrCat(target->name(), " may have lost what was copied before the flush"));
+  }
   outcome->seconds = absl::ToDoubleSeconds(Clock::Real().Now() - start);
   return absl::OkStatus();
 }

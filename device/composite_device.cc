@@ -127,6 +127,11 @@ class CompositeDevice : public Device {
   absl::StatusOr<std::unique_ptr<IoQueue>> DoOpenQueue(int depth) override;
   absl::StatusOr<std::vector<ZoneInfo>> DoReportZones(DeviceRange range) override;
 
+  uint64_t DoLosses() const override {
+    uint64_t losses = 0;
+    for (const auto& member : members_) losses += member->losses();
+    return losses;
+  }
   CopyWindow DoCopyWindow(DeviceBlock block) const override {
     const AddressMap::Place place = map_.PlaceOf(block);
     CopyWindow window = members_[place.member]->copy_window(place.block);

@@ -12,7 +12,8 @@
 // may be under way at once; they share the depth and the buffers fairly and finish in any
 // order. The source must not change, and the target must not be read or written by
 // others, until completion. What was copied is durable after the next flush of the target
-// device.
+// device, if Device::losses() of it is the same then as before the job. A job under way while that
+// rises fails with Unavailable, and none of its runs counts as copied.
 //
 // Belongs to one thread. The devices must outlive the engine.
 #pragma once

@@ -55,6 +55,7 @@ class CopyEngine::Impl {
     CopyJob job;
     JobDone done;
     CopyResult result;
+    uint64_t losses = 0;  // of the target, before the job
     // The batch in hand, and what becomes of it.
     std::optional<CopyBatches> batches;
     CopyBatch batch;        // shrinks as units take from it
@@ -165,6 +166,7 @@ class CopyEngine::Impl {
   bool TrialGoesOn() const;
   void EndSitting();
   void Fail(Job& job, const absl::Status& status);
+  void CheckForLoss(Job& job) const;
   int RunFinishedJobs();
   int PollQueues();
   absl::Status WaitForQueues();

@@ -42,6 +42,7 @@ absl::Status CopyEngine::Impl::Start(CopyJob copy_job, JobDone done, JobId* id) 
   job->job = std::move(copy_job);
   job->done = std::move(done);
   job->result.runs.resize(job->job.runs.size());
+  job->losses = target_.losses();
   if (!job->job.checksums.empty()) {
     uint64_t first = 0;
     for (const CopyRun& run : job->job.runs) {

@@ -80,10 +80,20 @@ int CopyEngine::Impl::RunFinishedJobs() {
   jobs_.erase(first, jobs_.end());
   if (jobs_.empty()) held_back_since_.reset();
   for (const std::unique_ptr<Job>& job : finished) {
+    CheckForLoss(*job);
     if (job->result.status.ok()) ++counters_.jobs;
     job->done(job->result);  // may start others
   }
   return static_cast<int>(finished.size());
+}
+
+// A command that had completed may be undone, though those after it succeeded.
+void CopyEngine::Impl::CheckForLoss(Job& job) const {
+  if (target_.losses() == job.losses) return;
+  std::fill(job.result.runs.begin(), job.result.runs.end(), CopiedRun());
+  if (!job.result.status.ok()) return;
+  job.result.status = absl::UnavailableError(
+      absl::StrCat(target_.name(), " may have lost what was copied before a flush"));
 }
 
 void CopyEngine::Impl::SendReads() {

@@ -320,6 +320,12 @@ class Device {
   // A snapshot; each number is exact, but not all are of one instant.
   DeviceCounters counters() const;
 
+  // Rises whenever the device may have lost what had completed and no flush had covered: it has a
+  // volatile cache, and an operation failed as if power had been lost, with Unavailable and no
+  // status from the drive that would explain it. So what completed after losses() was read is
+  // durable when a flush that covers it has succeeded and losses() is the same.
+  uint64_t losses() const { return losses_.load(std::memory_order_acquire) + DoLosses(); }
+
  protected:
   Device(std::string name, Access access, const Geometry& geometry,
          const CopyLimits& hardware);
@@ -330,6 +336,9 @@ class Device {
   virtual absl::StatusOr<HostTraffic> DoReportHostTraffic();
   // By default zones, or the whole device.
   virtual CopyWindow DoCopyWindow(DeviceBlock block) const;
+  // Losses of what it stands in front of.
+  virtual uint64_t DoLosses() const { return 0; }
+  void CountLoss() { losses_.fetch_add(1, std::memory_order_acq_rel); }
   // Whether its Copy can read from `source`, another device with blocks of the same size.
   virtual bool DoCopiesFrom(const Device& source) const;
 
@@ -351,6 +360,7 @@ class Device {
   std::atomic<uint64_t> operations_[kOpTypes] = {};
   std::atomic<uint64_t> blocks_[kOpTypes] = {};
   std::atomic<uint64_t> copy_ranges_{0};
+  std::atomic<uint64_t> losses_{0};
 };
 
 }  // namespace gleaner

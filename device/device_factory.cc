@@ -140,6 +140,7 @@ OpenResult OpenFaulty(const DeviceSpec& spec, const OpenOptions& options) {
   model.wrong = values.Rate("wrong");
   model.hang = values.Rate("hang");
   model.slow = values.Rate("slow");
+  model.lost = values.Rate("lost");
   model.copies_only = values.Count("copies_only", 0) != 0;
   model.hang_ms = values.Count("hang_ms", model.hang_ms);
   model.slow_ms = values.Count("slow_ms", model.slow_ms);
@@ -197,6 +198,7 @@ constexpr const char* kFaultyKeys[] = {"seed",
                                        "wrong",
                                        "hang",
                                        "slow",
+                                       "lost",
                                        "copies_only",
                                        "hang_ms",
                                        "slow_ms",
@@ -232,9 +234,9 @@ constexpr DeviceBackend kBackends[] = {
      OpenScsi},
     {"faulty",
      "faulty:seed=1[,fail=RATE][,partial=RATE][,wrong=RATE][,hang=RATE,hang_ms=10]"
-     "[,slow=RATE,slow_ms=1][,copies_only=1][,real_copy_blocks=N][,real_copy_ranges=N]"
-     "[,real_range_blocks=N][,hide_limits=1];SPEC: another device, failing as told; for "
-     "tests",
+     "[,slow=RATE,slow_ms=1][,lost=RATE][,copies_only=1][,real_copy_blocks=N]"
+     "[,real_copy_ranges=N][,real_range_blocks=N][,hide_limits=1];SPEC: another device, "
+     "failing as told; for tests",
      nullptr, kFaultyKeys, true, OpenFaulty},
     {"stripe",
      "stripe:CHUNK;SPEC;SPEC...: several devices as one, dealt chunks of that many bytes "

@@ -1,25 +1,31 @@
 #include "device/faulty_device.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <deque>
 #include <functional>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/check.h"
 #include "base/mutex.h"
 #include "base/random.h"
 #include "base/status_macros.h"
+#include "device/aligned_buffer.h"
 #include "device/copy_recovery.h"
 #include "device/nvme_encoding.h"
+#include "device/unflushed_log.h"
 
 namespace gleaner {
 namespace {
 
-enum class Fault : uint8_t { kNone, kFail, kPartial, kWrong, kHang, kSlow };
+enum class Fault : uint8_t { kNone, kFail, kPartial, kWrong, kHang, kSlow, kLost };
 
 // What one operation will meet.
 struct Draw {
@@ -29,16 +35,23 @@ struct Draw {
   bool beyond = false;  // later ranges are copied, too
 };
 
+Geometry GeometryOf(const Device& device, const FaultModel& model) {
+  Geometry geometry = device.geometry();
+  if (model.lost > 0) geometry.volatile_write_cache = true;
+  return geometry;
+}
+
 class FaultyDevice : public Device {
  public:
   FaultyDevice(std::unique_ptr<Device> device, const FaultModel& model,
                const Clock& clock)
       : Device(absl::StrCat("faulty ", device->name()), device->access(),
-               device->geometry(), Reported(*device, model)),
+               GeometryOf(*device, model), Reported(*device, model)),
         device_(std::move(device)),
         model_(model),
         clock_(clock),
-        random_(model.seed) {}
+        random_(model.seed),
+        log_(geometry().block_bytes, geometry().atomic_write) {}
 
   const FaultModel& model() const { return model_; }
   const Clock& clock() const { return clock_; }
@@ -60,11 +73,27 @@ class FaultyDevice : public Device {
       draw.fault = Fault::kHang;
     } else if (hits(model_.slow)) {
       draw.fault = Fault::kSlow;
+    } else if (hits(model_.lost)) {
+      draw.fault = Fault::kLost;
     }
     draw.status = AnyStatus(copy);
     draw.where = random_.Next();
     draw.beyond = random_.Below(2) == 0;
     return draw;
+  }
+
+  // Where power can be lost, operations of all queues run one after another, and only they use the
+  // log: `run` is one of them.
+  void Serially(absl::FunctionRef<void(UnflushedLog& log)> run) {
+    MutexLock lock(&log_mu_);
+    run(log_);
+    operations_logged_.store(log_.operations());
+  }
+  uint64_t operations_logged() const { return operations_logged_.load(); }
+  uint64_t cuts() const { return cuts_.load(); }
+  void CountCut() {
+    ++cuts_;
+    CountLoss();
   }
 
   bool Refuses(absl::Span<const DeviceRange> sources) const {
@@ -82,6 +111,7 @@ class FaultyDevice : public Device {
   CopyWindow DoCopyWindow(DeviceBlock block) const override {
     return device_->copy_window(block);
   }
+  uint64_t DoLosses() const override { return device_->losses(); }
 
  private:
   static CopyLimits Reported(const Device& device, const FaultModel& model) {
@@ -106,6 +136,10 @@ class FaultyDevice : public Device {
   const Clock& clock_;
   Mutex mu_;
   Random random_ ABSL_GUARDED_BY(mu_);
+  Mutex log_mu_;
+  UnflushedLog log_ ABSL_GUARDED_BY(log_mu_);
+  std::atomic<uint64_t> operations_logged_{0};
+  std::atomic<uint64_t> cuts_{0};
 };
 
 OpResult Failure(const Device& device, NvmeStatus status) {
@@ -119,13 +153,53 @@ OpResult Failure(const Device& device, NvmeStatus status) {
 class FaultyQueue : public IoQueue {
  public:
   FaultyQueue(FaultyDevice* device, std::unique_ptr<IoQueue> inner, int depth)
-      : IoQueue(device, depth), faulty_(*device), inner_(std::move(inner)) {}
+      : IoQueue(device, depth),
+        faulty_(*device),
+        can_lose_(device->model().lost > 0),
+        inner_(std::move(inner)) {}
 
  protected:
   void DoStart(uint32_t id, const Piece& piece) override {
     if (piece.type == OpType::kCopy && faulty_.Refuses(piece.sources))
       return Hold(id, Failure(faulty_, {1, 0x83, true}));
     const Draw draw = faulty_.DrawFor(piece.type);
+    if (!can_lose_) return Run(id, piece, draw);
+    started_.push_back({id, draw, faulty_.cuts(), faulty_.operations_logged()});
+  }
+
+  void DoReap(ReapMode mode) override {
+    for (;;) {
+      can_lose_ ? RunStarted() : static_cast<void>(inner_->Poll());
+      if (Release() || mode == ReapMode::kPoll) return;
+      if (held_.empty()) {
+        GLEANER_CHECK(inner_->Wait().ok());
+      } else if (inner_->in_flight() == 0) {
+        faulty_.clock().SleepUntil(
+            std::min_element(held_.begin(), held_.end(),
+                             [](const Held& a, const Held& b) { return a.due < b.due; })
+                ->due);
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+
+ private:
+  struct Held {
+    uint32_t id;
+    OpResult result;
+    absl::Duration due;
+    uint64_t cuts;
+  };
+  // An operation that waits for its turn.
+  struct Started {
+    uint32_t id;
+    Draw draw;
+    uint64_t cuts;       // before it
+    uint64_t completed;  // how many operations had been logged by then
+  };
+
+  void Run(uint32_t id, const Piece& piece, const Draw& draw) {
     const FaultModel& model = faulty_.model();
     switch (draw.fault) {
       case Fault::kNone:
@@ -148,30 +222,101 @@ class FaultyQueue : public IoQueue {
       case Fault::kPartial:
         return piece.type == OpType::kCopy ? StartPartialCopy(id, piece, draw)
                                            : StartPartialWrite(id, piece, draw);
+      case Fault::kLost:
+        return Hold(id, CutPower(draw));
     }
   }
 
-  void DoReap(ReapMode mode) override {
-    for (;;) {
-      inner_->Poll();
-      if (Release() || mode == ReapMode::kPoll) return;
-      if (held_.empty()) {
-        GLEANER_CHECK(inner_->Wait().ok());
-      } else {
-        std::this_thread::yield();
+  void RunStarted() {
+    // What is not in started_ any more has no part in a cut.
+    while (!started_.empty()) {
+      const Started next = started_.front();
+      started_.pop_front();
+      faulty_.Serially([&](UnflushedLog& log) {
+        log_ = &log;
+        completed_ = next.completed;
+        if (next.cuts != faulty_.cuts()) {
+          Hold(next.id, PowerLost());
+        } else {
+          if (next.draw.fault == Fault::kLost) started_.push_front(next);
+          Run(next.id, piece(next.id), next.draw);
+          if (next.draw.fault == Fault::kLost) started_.pop_front();
+        }
+      });
+    }
+  }
+
+  OpResult PowerLost() const {
+    OpResult result;
+    result.status =
+        absl::UnavailableError(absl::StrCat(faulty_.name(), ": power was lost"));
+    return result;
+  }
+
+  // The operation that meets the cut is the first in started_.
+  OpResult CutPower(const Draw& draw) {
+    Random random(draw.where);
+    for (const Started& started : started_) {
+      const Piece& in_flight = piece(started.id);
+      if (started.cuts == faulty_.cuts() && Changes(in_flight.type) &&
+          random.Below(2) == 0)
+        (void)Execute(in_flight);
+    }
+    OpResult result = PowerLost();
+    AlignedBuffer buffer(faulty_.geometry().block_bytes);
+    log_->Cut(random, [&](DeviceBlock block, const char* contents) {
+      std::memcpy(buffer.data(), contents, buffer.size());
+      Piece restore;
+      restore.type = OpType::kWrite;
+      restore.range = {block, DeviceBlockCount(1)};
+      restore.data = buffer.data();
+      const absl::Status status = Forwarded(restore).status;
+      if (!status.ok() && absl::IsUnavailable(result.status)) result.status = status;
+    });
+    faulty_.CountCut();
+    return result;
+  }
+
+  static bool Changes(OpType type) {
+    return type == OpType::kWrite || type == OpType::kWriteZeroes ||
+           type == OpType::kCopy || type == OpType::kDeallocate;
+  }
+
+  // Waits for an operation of the device.
+  OpResult Forwarded(const Piece& piece) {
+    OpResult result;
+    const absl::Status accepted =
+        Forward(piece, *inner_, [&result](const OpResult& r) { result = r; });
+    if (!accepted.ok()) result.status = accepted;
+    while (inner_->in_flight() > 0) GLEANER_CHECK(inner_->Wait().ok());
+    return result;
+  }
+
+  // The same, so that it can be undone.
+  OpResult Execute(const Piece& piece) {
+    if (Changes(piece.type)) {
+      Piece read;
+      read.type = OpType::kRead;
+      read.range = {piece.range.start, piece.type == OpType::kCopy
+                                           ? TotalBlocks(piece.sources)
+                                           : piece.range.count};
+      const uint64_t bytes = read.range.count.value() * faulty_.geometry().block_bytes;
+      if (bytes <= kMostUnflushedBytes) {
+        if (log_->bytes() + bytes > kMostUnflushedBytes)
+          log_->Flushed(log_->operations());
+        AlignedBuffer before(bytes);
+        read.data = before.data();
+        if (Forwarded(read).status.ok()) log_->Record(read.range, before.data());
       }
     }
+    const OpResult result = Forwarded(piece);
+    if (piece.type == OpType::kFlush && result.status.ok()) log_->Flushed(completed_);
+    return result;
   }
 
- private:
-  struct Held {
-    uint32_t id;
-    OpResult result;
-    absl::Duration due;
-  };
-
   void Hold(uint32_t id, OpResult result, absl::Duration delay = absl::ZeroDuration()) {
-    held_.push_back({id, std::move(result), faulty_.clock().Now() + delay});
+    held_.push_back(
+        {id, std::move(result), faulty_.clock().Now() + delay, faulty_.cuts()});
   }
 
   // Finishes what is due; whether there was any.
@@ -186,12 +331,15 @@ class FaultyQueue : public IoQueue {
       due.push_back(std::move(*it));
       it = held_.erase(it);
     }
-    for (const Held& held : due) Finish(held.id, held.result);
+    // What nobody has been told of was in flight.
+    for (const Held& held : due)
+      Finish(held.id, held.cuts == faulty_.cuts() ? held.result : PowerLost());
     return !due.empty();
   }
 
   // Hands the operation on. What the device refuses outright fails.
   void Pass(const Piece& piece, const std::function<void(const OpResult&)>& done) {
+    if (can_lose_) return done(Execute(piece));
     const absl::Status accepted = Forward(piece, *inner_, done);
     if (accepted.ok()) return;
     OpResult refused;
@@ -244,7 +392,11 @@ class FaultyQueue : public IoQueue {
   }
 
   FaultyDevice& faulty_;
+  const bool can_lose_;
   std::vector<Held> held_;
+  std::deque<Started> started_;
+  UnflushedLog* log_ = nullptr;           // while an operation runs that can be undone
+  uint64_t completed_ = 0;                // before it was submitted
   const std::unique_ptr<IoQueue> inner_;  // goes first: its operations refer to the rest
 };
 
@@ -259,7 +411,7 @@ absl::StatusOr<std::unique_ptr<Device>> MakeFaultyDevice(std::unique_ptr<Device>
                                                          const FaultModel& model,
                                                          const Clock& clock) {
   for (const double rate :
-       {model.fail, model.partial, model.wrong, model.hang, model.slow}) {
+       {model.fail, model.partial, model.wrong, model.hang, model.slow, model.lost}) {
     if (!(rate >= 0 && rate <= 1)) {
       return absl::InvalidArgumentError(
           absl::StrCat("a fault rate of ", rate, " is not from 0 to 1"));
@@ -268,6 +420,10 @@ absl::StatusOr<std::unique_ptr<Device>> MakeFaultyDevice(std::unique_ptr<Device>
   if (model.sum() > 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("fault rates add up to ", model.sum(), ", more than 1"));
+  }
+  if (model.lost > 0 && device->geometry().zoned()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        device->name(), " is zoned: what was written to a zone cannot be lost"));
   }
   return std::make_unique<FaultyDevice>(std::move(device), model, clock);
 }

@@ -17,6 +17,19 @@
 //            tell
 //   hang     the operation is done, but fails with DeadlineExceeded after `hang_ms`
 //   slow     the operation is done, `slow_ms` later
+//   lost     the drive loses power: the operation and all others in flight fail with Unavailable,
+//            and of what had completed since the last flush a seeded choice is undone. Then the
+//            device works again
+//
+// More of `lost`. Writes, write-zeroes, copies and deallocations can be undone. Each block, or all
+// blocks together that lie in one unit of Geometry::atomic_write, goes back to before some of the
+// operations that no flush has covered, to before all of them at most; a flush covers what device.h
+// says. Of the operations in flight in the queue that met the cut each was done or not, and if so
+// can be undone, too. Each cut counts in Device::losses(). With `lost` above zero operations run one
+// after another, inside Poll and Wait, the old contents of what they change being read first: up to
+// kMostUnflushedBytes are kept; before there are more the drive writes its cache out, so that nothing of it is
+// undone, and an operation on more than that never is. Zoned devices do without: a write pointer
+// cannot be set back from outside.
 //
 // The device may also lie: commands beyond real_copy_blocks, real_copy_ranges or real_range_blocks
 // fail with Command Size Limit Exceeded, though its limits say more, or nothing (hide_limits).
@@ -33,6 +46,8 @@
 
 namespace gleaner {
 
+constexpr uint64_t kMostUnflushedBytes = 64 << 20;
+
 struct FaultModel {
   uint64_t seed = 1;
   // Probabilities for one operation; together at most 1.
@@ -41,6 +56,7 @@ struct FaultModel {
   double wrong = 0;    // of copies
   double hang = 0;
   double slow = 0;
+  double lost = 0;           // unflushed data, by a power cut
   bool copies_only = false;  // nothing else meets a fault
   uint32_t hang_ms = 10;
   uint32_t slow_ms = 1;
@@ -50,10 +66,11 @@ struct FaultModel {
   uint64_t real_range_blocks = 0;
   bool hide_limits = false;  // it says that it copies, and not how much
 
-  double sum() const { return fail + partial + wrong + hang + slow; }
+  double sum() const { return fail + partial + wrong + hang + slow + lost; }
 };
 
-// `clock` measures slow and hanging operations. InvalidArgument: probabilities that are none, or add up to more than 1.
+// `clock` measures slow and hanging operations. InvalidArgument: probabilities that are none, or
+// add up to more than 1; `lost` of a zoned device.
 absl::StatusOr<std::unique_ptr<Device>> MakeFaultyDevice(
     std::unique_ptr<Device> device, const FaultModel& model,
     const Clock& clock = Clock::Real());

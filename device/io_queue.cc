@@ -28,6 +28,14 @@ absl::Status CheckRangeOf(const Device& device, DeviceRange range) {
   return absl::OkStatus();
 }
 
+// A drive that answers has power; a path that is gone may have taken the drive with it.
+bool MayHaveLostPower(const OpResult& result) {
+  constexpr uint8_t kPathRelated = 3;
+  return absl::IsUnavailable(result.status) &&
+         ((result.nvme.type == 0 && result.nvme.code == 0) ||
+          result.nvme.type == kPathRelated);
+}
+
 }  // namespace
 
 IoQueue::IoQueue(Device* device, int depth)
@@ -355,6 +363,7 @@ void IoQueue::Finish(uint32_t id, const OpResult& result) {
   free_pieces_.push_back(id);
   Op& op = ops_[index];
   --op.pieces_in_flight;
+  if (geometry_.volatile_write_cache && MayHaveLostPower(result)) device_.CountLoss();
   if (op.result.status.ok()) op.result = result;
   if (!result.status.ok()) op.all_sent = true;  // the rest is not worth sending
   if (op.all_sent && op.pieces_in_flight == 0) finished_.push_back(index);

@@ -348,6 +348,7 @@ absl::Status PrepareSimulation(const std::function<void(absl::string_view)>& mes
   store.cleaner.order = c.order;
   store.cleaner.seed = Mix64(c.seed);
   store.device = setup->device.get();
+  store.flush_moves = false;  // a run ends at the first error
   store.copy.mode = c.copy;
   store.copy.max_bytes_per_second = c.max_copy_bytes_per_second;
   store.model_limits = {.max_copy_blocks = c.max_copy_blocks.value_or(1024),

@@ -4,14 +4,17 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/status_macros.h"
 
 namespace gleaner {
 
-AppendBuffers::AppendBuffers(IoQueue* queue, bool zoned, const BlockLayout& layout,
+AppendBuffers::AppendBuffers(IoQueue* queue, Device* device, const BlockLayout& layout,
                              const SegmentGeometry& geometry, const Options& options)
     : queue_(queue),
-      zoned_(zoned),
+      device_(device),
+      zoned_(device->geometry().zoned()),
       layout_(layout),
       geometry_(geometry),
       options_(options),
@@ -37,6 +40,8 @@ void AppendBuffers::Stage(ClassId log_class, PhysicalRange run, const char* data
     free_.pop_back();
     buffer->log_class = log_class;
     buffer->run = {run.start, BlockCount(0)};
+    buffer->failed = false;
+    buffer->arrived = DeviceBlockCount(0);
   }
   std::memcpy(buffer->memory.data() + buffer->run.count.value() * options_.block_bytes,
               data, run.count.value() * options_.block_bytes);
@@ -82,10 +87,7 @@ bool AppendBuffers::MayGo(const Buffer& buffer) const {
 }
 
 bool AppendBuffers::Start(BufferPtr& buffer) {
-  Buffer* const raw = buffer.get();
-  const absl::Status submitted =
-      queue_->Write(layout_.ToDevice(raw->run), raw->memory.data(), {},
-                    [this, raw](const OpResult& r) { Finish(raw, r.status); });
+  const absl::Status submitted = Send(buffer.get());
   if (submitted.ok()) {
     in_flight_.push_back(std::move(buffer));
     return true;
@@ -95,20 +97,73 @@ bool AppendBuffers::Start(BufferPtr& buffer) {
   return false;
 }
 
+absl::Status AppendBuffers::Send(Buffer* buffer) {
+  const DeviceRange run = layout_.ToDevice(buffer->run);
+  const DeviceBlock next = run.start + buffer->arrived;
+  if (zoned_ && buffer->failed) {
+    GLEANER_ASSIGN_OR_RETURN(
+        const std::vector<ZoneInfo> zones,
+        device_->ReportZones(
+            {device_->geometry().ZoneStart(run.start), DeviceBlockCount(1)}));
+    const DeviceBlock pointer = zones.front().write_pointer;
+    if (pointer < next || pointer > run.end()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(device_->name(), ": a zone's write pointer stands at block ",
+                       pointer.value(), ", and blocks ", next.value(), "+",
+                       (run.end() - next).value(), " are to be written"));
+    }
+    if (pointer > next) return ReadArrived(buffer, {next, pointer - next});
+  }
+  return queue_->Write(
+      {next, run.end() - next},
+      buffer->memory.data() + buffer->arrived.value() * device_->geometry().block_bytes,
+      {}, [this, buffer](const OpResult& r) { Finish(buffer, r.status); });
+}
+
+absl::Status AppendBuffers::ReadArrived(Buffer* buffer, DeviceRange range) {
+  buffer->read = AlignedBuffer(range.count.value() * device_->geometry().block_bytes);
+  return queue_->Read(
+      range, buffer->read.data(),
+      [this, buffer, range](const OpResult& r) { EndRead(buffer, range, r.status); });
+}
+
+void AppendBuffers::EndRead(Buffer* buffer, DeviceRange range, absl::Status status) {
+  const char* const expected =
+      buffer->memory.data() + buffer->arrived.value() * device_->geometry().block_bytes;
+  const AlignedBuffer read = std::move(buffer->read);
+  if (status.ok() && std::memcmp(read.data(), expected, read.size()) != 0) {
+    status = absl::DataLossError(absl::StrCat(
+        device_->name(), ": a failed write has left something else at blocks ",
+        range.start.value(), "+", range.count.value(), " of a zone"));
+  }
+  if (status.ok()) buffer->arrived += range.count;
+  if (!status.ok() || buffer->arrived == layout_.ToDevice(buffer->run).count)
+    return Finish(buffer, status);
+  waiting_.push_front(TakeFromFlight(buffer));
+  Pump();
+}
+
 void AppendBuffers::Finish(Buffer* written, const absl::Status& status) {
-  const auto it =
-      std::find_if(in_flight_.begin(), in_flight_.end(),
-                   [written](const BufferPtr& b) { return b.get() == written; });
+  BufferPtr buffer = TakeFromFlight(written);
   if (status.ok()) {
-    blocks_written_ += written->run.count.value();
-    free_.push_back(std::move(*it));
+    blocks_written_ += buffer->run.count.value();
+    free_.push_back(std::move(buffer));
   } else {
     if (status_.ok()) status_ = status;
+    buffer->failed = true;
     // At the front: on a zoned device the rest of its class comes after it.
-    waiting_.push_front(std::move(*it));
+    waiting_.push_front(std::move(buffer));
   }
-  in_flight_.erase(it);
   Pump();
+}
+
+AppendBuffers::BufferPtr AppendBuffers::TakeFromFlight(const Buffer* buffer) {
+  const auto it =
+      std::find_if(in_flight_.begin(), in_flight_.end(),
+                   [buffer](const BufferPtr& b) { return b.get() == buffer; });
+  BufferPtr taken = std::move(*it);
+  in_flight_.erase(it);
+  return taken;
 }
 
 void AppendBuffers::Hold(ClassId log_class, PhysicalRange run) {

@@ -12,7 +12,8 @@
 // its class begins the next one, and no more zones are open, or closed, than there are classes.
 //
 // A write that failed keeps its buffer, and its blocks can still be found; nothing more is submitted
-// until TakeStatus has told of the error, then it is tried again.
+// until TakeStatus has told of the error, then it is tried again. In a zone it goes on at the write
+// pointer; what the failed write has left before that is read first, and must be what was written.
 //
 // Thread-compatible. Completions run when the queue is polled; Pump submits what became possible.
 #pragma once
@@ -43,8 +44,8 @@ class AppendBuffers {
     uint32_t spare_buffers = 16;
   };
 
-  // The queue must outlive this, and is polled by the caller.
-  AppendBuffers(IoQueue* queue, bool zoned, const BlockLayout& layout,
+  // The queue, one of the device, must outlive this, and is polled by the caller.
+  AppendBuffers(IoQueue* queue, Device* device, const BlockLayout& layout,
                 const SegmentGeometry& geometry, const Options& options);
 
   // Whether Stage can take any run. If not: no buffer is free until a write completes.
@@ -88,6 +89,10 @@ class AppendBuffers {
     ClassId log_class;
     PhysicalRange run;    // what it holds
     uint64_t number = 0;  // its turn, among buffers and held runs
+    // In a zone, once a write of it has failed:
+    bool failed = false;
+    DeviceBlockCount arrived;  // has been read and is right
+    AlignedBuffer read;
   };
   struct Held {
     ClassId log_class;
@@ -101,11 +106,16 @@ class AppendBuffers {
   bool IsHeldBefore(ClassId log_class, uint64_t number) const;
   const Held* FindHeld(PhysicalRange run) const;
   bool Start(BufferPtr& buffer);
+  absl::Status Send(Buffer* buffer);
+  absl::Status ReadArrived(Buffer* buffer, DeviceRange range);
+  void EndRead(Buffer* buffer, DeviceRange range, absl::Status status);
   void Finish(Buffer* written, const absl::Status& status);
+  BufferPtr TakeFromFlight(const Buffer* buffer);
   template <typename Visit>
   bool AnyOf(Visit visit) const;
 
   IoQueue* const queue_;
+  Device* const device_;
   const bool zoned_;
   const BlockLayout layout_;
   const SegmentGeometry geometry_;

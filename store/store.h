@@ -55,7 +55,9 @@ class Store {
   virtual absl::Status Trim(LbaRange range) = 0;
 
   // Everything written and trimmed before the call is as durable as the store can make it when
-  // `done` runs.
+  // `done` runs. DataLoss: the drive may have lost power; then whatever was written before `done`
+  // ran and no earlier flush covers may read as anything until it is written again. What an earlier
+  // one covers is there.
   virtual void Flush(Done done) = 0;
 
   // Runs completions that are there.

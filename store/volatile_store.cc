@@ -114,8 +114,9 @@ absl::Status VolatileStore::OpenDevice() {
     const bool zoned = options_.device->geometry().zoned();
     const Clock& clock = options_.clock != nullptr ? *options_.clock : Clock::Real();
     GLEANER_ASSIGN_OR_RETURN(queue_, options_.device->OpenQueue(options_.queue_depth));
+    told_losses_ = options_.device->losses();
     buffers_ = std::make_unique<AppendBuffers>(
-        queue_.get(), zoned, layout_, geometry_,
+        queue_.get(), options_.device, layout_, geometry_,
         AppendBuffers::Options{.block_bytes = options_.block_bytes,
                                .classes = options_.placement->classes()});
     GLEANER_ASSIGN_OR_RETURN(
@@ -372,6 +373,7 @@ absl::StatusOr<PhysicalRange> VolatileStore::Reserve(const Reservation& reservat
                            logs_.Reserve(reservation.log_class, reservation.at_most,
                                          reservation.modified_at_blocks));
   if (buffers_ != nullptr) {
+    round_losses_ = options_.device->losses();  // nothing of the round is copied yet
     buffers_->Submit(reservation.log_class);
     buffers_->Hold(reservation.log_class, run);
   }
@@ -383,6 +385,38 @@ BlockCount VolatileStore::RoomInOpenSegment(ClassId log_class) const {
 }
 
 void VolatileStore::Commit(absl::Span<const Move> moves, Done done) {
+  if (queue_ != nullptr && options_.flush_moves &&
+      options_.device->geometry().volatile_write_cache) {
+    pending_commit_ = PendingCommit{moves, std::move(done)};
+    return StartCommit();
+  }
+  ApplyMoves(moves);
+  done(absl::OkStatus());
+}
+
+// The map must not point to a copy that a power cut can undo: the victim still has what was flushed.
+void VolatileStore::StartCommit() {
+  if (pending_commit_->in_flight) return;
+  const absl::Status status =
+      queue_->Flush([this](const OpResult& r) { FinishCommit(r.status); });
+  pending_commit_->in_flight = status.ok();
+  // A full queue takes it later.
+  if (!status.ok() && !absl::IsResourceExhausted(status)) FinishCommit(status);
+}
+
+void VolatileStore::FinishCommit(absl::Status status) {
+  PendingCommit commit = *std::exchange(pending_commit_, std::nullopt);
+  const uint64_t losses = options_.device->losses();
+  if (status.ok() && losses != round_losses_) {
+    status = absl::UnavailableError(absl::StrCat(
+        options_.device->name(), " may have lost what was copied before a flush"));
+  }
+  round_losses_ = losses;
+  if (status.ok()) ApplyMoves(commit.moves);
+  commit.done(std::move(status));
+}
+
+void VolatileStore::ApplyMoves(absl::Span<const Move> moves) {
   for (size_t i = 0; i < moves.size();) {
     if (moves[i].count == BlockCount(1)) {
       i += CommitBlocks(moves.subspan(i));
@@ -390,7 +424,6 @@ void VolatileStore::Commit(absl::Span<const Move> moves, Done done) {
       CommitExtent(moves[i++]);
     }
   }
-  done(absl::OkStatus());
 }
 
 void VolatileStore::CommitExtent(const Move& move) {
@@ -449,8 +482,9 @@ void VolatileStore::GiveUp(PhysicalRange reserved) {
 }
 
 void VolatileStore::MakeDurable(Done done) {
-  // Nothing outlives the process: a segment is reusable once no read and no write of its old
-  // blocks is under way and, on a zoned device, once it is reset.
+  // Nothing outlives the process, and what left a segment by a move was flushed before the move
+  // counted: a segment is reusable once no read and no write of its old blocks is under way and, on
+  // a zoned device, once it is reset.
   if (queue_ == nullptr) return done(absl::OkStatus());
   buffers_->SubmitAll();
   pending_durable_.emplace(

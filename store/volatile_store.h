@@ -59,6 +59,10 @@ struct VolatileStoreOptions {
   // used, and others that are open or closed.
   Device* device = nullptr;
   CopyEngineOptions copy;
+  // On a device with a volatile cache the cleaner's moves count only once a flush covers them: what
+  // was flushed survives a power cut of the drive wherever it lies now. Costs a flush for each chunk
+  // of a round; without, such a cut may lose blocks that were flushed and moved since.
+  bool flush_moves = true;
   const Clock* clock = nullptr;  // for the copy engine's measurements; null: the real one
   CopyLimits model_limits;       // the model's, in blocks
   int queue_depth = 32;
@@ -114,6 +118,16 @@ class VolatileStore final : public Store, private RelocationSink {
     std::vector<Extent>* extents;
     Done done;
   };
+  // Waits for the flush that covers the moves.
+  struct PendingCommit {
+    absl::Span<const Move> moves;
+    Done done;
+    bool in_flight = false;
+  };
+  struct PendingFlush {
+    uint64_t losses = 0;  // of the device, before the first write that it is to cover
+    Done done;
+  };
   // A read of several extents, under way.
   struct ReadOperation {
     uint64_t number = 0;
@@ -149,12 +163,16 @@ class VolatileStore final : public Store, private RelocationSink {
   void CollectExtents(SegmentId victim, std::vector<Extent>* extents) const;
   void CommitExtent(const Move& move);
   size_t CommitBlocks(absl::Span<const Move> moves);
+  void ApplyMoves(absl::Span<const Move> moves);
+  void StartCommit();
+  void FinishCommit(absl::Status status);
   absl::Status TakeError();
   absl::Status Told(absl::Status status);
   absl::Status Progress();
   absl::Status ProgressOfAll();
   void RunPending();
   void StartFlushes();
+  absl::Status FinishFlush(uint64_t losses_before, const absl::Status& status);
   absl::Status ReadExtent(const Extent& extent, char* data,
                           const std::shared_ptr<ReadOperation>& operation);
   void FinishPart(const std::shared_ptr<ReadOperation>& operation,
@@ -184,8 +202,12 @@ class VolatileStore final : public Store, private RelocationSink {
       error_;  // the first of an asynchronous operation that the user was not told of
 
   std::optional<PendingExtents> pending_extents_;
-  std::vector<Done> pending_flushes_;  // wait for the buffers to be written
-  std::set<uint64_t> reads_;           // numbers of those under way
+  std::optional<PendingCommit> pending_commit_;
+  uint64_t round_losses_ =
+      0;  // of the device, before the copies that are to be committed
+  std::vector<PendingFlush> pending_flushes_;  // wait for the buffers to be written
+  uint64_t told_losses_ = 0;  // of the device, when a flush last completed
+  std::set<uint64_t> reads_;  // numbers of those under way
   uint64_t next_read_ = 0;
   // Waits until segments released before are idle but for later reads, which find nothing there.
   struct PendingDurable {

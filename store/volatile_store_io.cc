@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "store/volatile_store.h"
@@ -141,26 +142,38 @@ void VolatileStore::RunPending() {
     PendingDurable pending = *std::exchange(pending_durable_, std::nullopt);
     ResetReleasedZones(pending.next_release, std::move(pending.done));
   }
+  if (pending_commit_.has_value()) StartCommit();
   if (!pending_flushes_.empty() && (buffers_->idle() || !error_.ok())) StartFlushes();
 }
 
 void VolatileStore::StartFlushes() {
   const absl::Status error = TakeError();
-  std::vector<Done> flushes = std::exchange(pending_flushes_, {});
-  for (Done& done : flushes) {
+  std::vector<PendingFlush> flushes = std::exchange(pending_flushes_, {});
+  for (PendingFlush& flush : flushes) {
     if (!error.ok()) {
-      done(error);
+      flush.done(error);
       continue;
     }
-    auto shared = std::make_shared<Done>(std::move(done));
-    const absl::Status status =
-        queue_->Flush([shared](const OpResult& r) { (*shared)(r.status); });
+    auto shared = std::make_shared<PendingFlush>(std::move(flush));
+    const absl::Status status = queue_->Flush([this, shared](const OpResult& r) {
+      shared->done(FinishFlush(shared->losses, r.status));
+    });
     if (absl::IsResourceExhausted(status)) {
       pending_flushes_.push_back(std::move(*shared));
     } else if (!status.ok()) {
-      (*shared)(status);
+      shared->done(status);
     }
   }
+}
+
+// Of writes that had completed before a power cut nobody else tells.
+absl::Status VolatileStore::FinishFlush(uint64_t losses_before,
+                                        const absl::Status& status) {
+  const uint64_t losses = options_.device->losses();
+  if (losses == losses_before) return status;
+  told_losses_ = losses;
+  return absl::DataLossError(absl::StrCat(
+      options_.device->name(), " may have lost what was written since the last flush"));
 }
 
 // Whether a round on `victim` may begin. On a zoned device it waits for all writes: its copies may
@@ -173,7 +186,7 @@ bool VolatileStore::IsWritten(SegmentId victim) const {
 void VolatileStore::Flush(Done done) {
   if (queue_ == nullptr) return done(absl::OkStatus());
   buffers_->SubmitAll();
-  pending_flushes_.push_back(std::move(done));
+  pending_flushes_.push_back({told_losses_, std::move(done)});
   RunPending();
 }
 

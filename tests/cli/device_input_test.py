@@ -172,6 +172,20 @@ class OtherProcessTest(CommandTest):
         self.assertIn('"blocks": 3', out)
         self.assertIn('"failed_commands": 1', out)
 
+    def test_a_rate_of_the_cleaner(self):
+        flags = ["--device=mem:size=8M", "--json", "--workload=uniform", "--writes=1"]
+        free = json.loads(self.succeeds(simulate(*flags)))
+        held = json.loads(self.succeeds(simulate(*flags, "--max_copy_bytes_per_second=2M")))
+        self.assertEqual(free["relocated_blocks"], held["relocated_blocks"])
+        # No faster than the rate, and 20 ms' worth.
+        least = held["relocated_blocks"] * 4096 / (2 << 20) - 0.02
+        self.assertGreater(least, 0.1)
+        self.assertGreater(held["wall_seconds"], least)
+        self.refuses(simulate("--max_copy_bytes_per_second=2M"), WRONG_USE,
+                     "--max_copy_bytes_per_second")
+        self.refuses(simulate("--device=mem:size=8M", "--max_copy_bytes_per_second=x"),
+                     WRONG_USE, "--max_copy_bytes_per_second: ")
+
     def test_several_runs_one_after_the_other(self):
         self.succeeds(on("device,size=4M", "--victim=greedy,fifo,random,cost-benefit",
                          "--placement=none,gc-log"))
@@ -235,6 +249,28 @@ class CopyTest(CommandTest):
         self.refuses(self.copy("0+8", 250, to=new), FAILED, "file:new has no room")
         self.refuses(self.copy("0+8", 0, to=new, source="file:missing"), FAILED, "missing")
         self.refuses(self.copy("0+8", 0, "--copy=native", to=new), FAILED, "native", "file:new")
+
+    def test_a_rate(self):
+        # 0.4 s at that rate, but for what may begin at once.
+        out = self.succeeds(self.copy("0+100", 100, "--max_bytes_per_second=1M", "--json"))
+        copied = json.loads(out)
+        self.assertEqual(copied["blocks"], 100)
+        self.assertGreater(copied["times_throttled"], 0)
+        self.assertGreater(copied["throttled_seconds"], 0.2)
+        self.assertGreater(copied["wall_seconds"], 0.3)
+        self.assertIn("held back by --max_bytes_per_second for ",
+                      self.succeeds(self.copy("0+20", 100, "--max_bytes_per_second=512K")))
+        self.assertNotIn("held back", self.succeeds(self.copy("0+20", 100)))
+        for rate in ["0", "x", "-1", "1Q"]:
+            self.refuses(self.copy("0+1", 100, "--max_bytes_per_second=" + rate), WRONG_USE,
+                         "--max_bytes_per_second: ")
+
+    def test_a_power_cut(self):
+        losing = "faulty:lost=1;mem:size=1M"
+        self.refuses(self.copy("0+8", 100, to=losing, source=losing), FAILED, "power was lost",
+                     "0 of 8 blocks are known to have arrived")
+        self.refuses(["identify", "faulty:lost=1;mem:size=1M,zone=64K"], WRONG_USE,
+                     "SPEC: mem is zoned")
 
     def test_one_file_under_two_names(self):
         self.write("device", bytes(MIB))

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/random.h"
 #include "device/copy_engine.h"
@@ -28,6 +29,7 @@ struct Totals {
   int jobs = 0;
   int failed = 0;
   CopyCounters counters;
+  absl::Duration delayed;  // by slow and hanging operations
 };
 
 FaultModel RandomModel(Random& random, uint64_t seed) {
@@ -47,27 +49,41 @@ FaultModel RandomModel(Random& random, uint64_t seed) {
   return model;
 }
 
+// How the engine copies, and what it meets.
+struct Conditions {
+  CopyMode mode = CopyMode::kAuto;
+  FaultModel model;
+  bool verifies = false;
+};
+
+Conditions RandomConditions(Random& random, uint64_t seed) {
+  constexpr CopyMode kModes[] = {CopyMode::kAuto, CopyMode::kAuto, CopyMode::kNative,
+                                 CopyMode::kEmulate};
+  Conditions conditions{kModes[seed % 4], RandomModel(random, seed), seed % 3 == 0};
+  if (conditions.verifies) conditions.model.wrong = conditions.model.fail;
+  return conditions;
+}
+
 // One device, some jobs, several under way at once.
 class Schedule {
  public:
-  Schedule(uint64_t seed, bool zoned) : random_(seed), zoned_(zoned) {
+  Schedule(uint64_t seed, bool zoned, const Conditions* fixed = nullptr)
+      : random_(seed), zoned_(zoned) {
+    const Conditions conditions =
+        fixed != nullptr ? *fixed : RandomConditions(random_, seed);
     auto mem = zoned ? Mem(kBlocks, kBlockBytes, kZone, 50) : Mem(kBlocks, kBlockBytes);
     mem_ = mem.get();
     for (uint64_t at = 0; at < kSourceBlocks; at += kZone)
       FillDevice(*mem, Blocks(at, zoned ? 50 : kZone), seed);
     before_ = Contents(*mem, 0, kBlocks);
-    FaultModel model = RandomModel(random_, seed);
-    if (seed % 3 == 0) model.wrong = model.fail;  // is verified
-    device_ = *MakeFaultyDevice(std::move(mem), model);
+    device_ = *MakeFaultyDevice(std::move(mem), conditions.model, clock_);
     CopyEngineOptions options;
     options.buffer_bytes = 16 << 10;
     options.chunk_bytes = 4 << 10;
     options.copy_depth = 3;
-    verifies_ = seed % 3 == 0;
+    verifies_ = conditions.verifies;
     options.verified_share = verifies_ ? 1 : 0;
-    constexpr CopyMode kModes[] = {CopyMode::kAuto, CopyMode::kAuto, CopyMode::kNative,
-                                   CopyMode::kEmulate};
-    engine_ = Engine(*device_, kModes[seed % 4], options);
+    engine_ = Engine(*device_, conditions.mode, options);
     next_target_ = kSourceBlocks;
   }
 
@@ -86,6 +102,7 @@ class Schedule {
     totals->counters.recovered_blocks += c.recovered_blocks;
     totals->counters.native_blocks += c.native_blocks;
     totals->counters.mismatches += c.mismatches;
+    totals->delayed += clock_.Now();
   }
 
  private:
@@ -162,6 +179,7 @@ class Schedule {
   }
 
   Random random_;
+  ManualClock clock_;
   const bool zoned_;
   bool verifies_ = false;
   MemDevice* mem_;
@@ -197,6 +215,49 @@ TEST(CopyEngineFaultsTest, InZones) {
   const Totals totals = RunSchedules(true, 1500);
   EXPECT_GT(totals.jobs, 10000);
   EXPECT_GT(totals.counters.failed_commands, 3000u);
+}
+
+struct EachFault {
+  const char* name;
+  FaultModel model;
+  // What shows that it was met by native and by emulated copies.
+  bool native;
+  bool emulated;
+};
+
+constexpr EachFault kFaults[] = {
+    {"fail", {.fail = 0.1}, true, true},
+    {"partial", {.partial = 0.1}, true, true},
+    {"wrong", {.wrong = 0.1}, true, false},
+    {"hang", {.hang = 0.1}, true, true},
+    {"slow", {.slow = 0.1}, true, true},
+    {"fewer blocks", {.real_copy_blocks = 6}, true, false},
+    {"fewer ranges", {.real_copy_ranges = 1}, true, false},
+    {"shorter ranges", {.real_range_blocks = 2}, true, false},
+};
+
+// Each fault alone, by each path, on either kind of device.
+TEST(CopyEngineFaultsTest, EachFaultByEachPath) {
+  for (const EachFault& fault : kFaults) {
+    for (const CopyMode mode : {CopyMode::kAuto, CopyMode::kNative, CopyMode::kEmulate}) {
+      for (const bool zoned : {false, true}) {
+        SCOPED_TRACE(absl::StrCat(fault.name, ", mode ", static_cast<int>(mode),
+                                  zoned ? ", zoned" : ""));
+        Totals totals;
+        for (uint64_t seed = 0; seed < 60 && !::testing::Test::HasFailure(); ++seed) {
+          SCOPED_TRACE(absl::StrCat("seed ", seed));
+          Conditions conditions{mode, fault.model, fault.model.wrong > 0};
+          conditions.model.seed = seed;
+          Schedule(seed, zoned, &conditions).Run(&totals);
+        }
+        const CopyCounters& c = totals.counters;
+        const bool met = c.failed_commands + c.retries + c.mismatches > 0 ||
+                         totals.delayed > absl::ZeroDuration();
+        EXPECT_EQ(met, mode == CopyMode::kEmulate ? fault.emulated : fault.native);
+        EXPECT_GT(totals.jobs, 300);
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -205,6 +205,38 @@ INSTANTIATE_TEST_SUITE_P(Modes, ThrottledEngineTest,
                          ::testing::Values(CopyMode::kAuto, CopyMode::kNative,
                                            CopyMode::kEmulate));
 
+// Zones are filled in order and no faster than the rate.
+TEST(ThrottledZonesTest, KeepTheirRateAndTheirOrder) {
+  constexpr uint64_t kZone = 512, kZones = 16, kRate = 4 * kMiB;
+  for (const CopyMode mode : {CopyMode::kAuto, CopyMode::kNative, CopyMode::kEmulate}) {
+    ManualClock clock;
+    const auto device = Mem(kZone * kZones, 4096, kZone, 500);
+    FillDevice(*device, Blocks(0, 500), 1);
+    CopyEngineOptions options{.mode = mode, .max_bytes_per_second = kRate};
+    ASSERT_OK_AND_ASSIGN(const auto engine,
+                         CopyEngine::Create(device.get(), options, clock));
+    CopyJob job;
+    for (uint64_t zone = 1; zone < 9; ++zone)
+      job.runs.push_back({device.get(), Blocks(0, 500), DeviceBlock(zone * kZone)});
+    CopyResult result;
+    ASSERT_THAT(engine->Start(std::move(job), [&](const CopyResult& r) { result = r; }),
+                IsOk());
+    while (!engine->idle()) {
+      ASSERT_THAT(engine->Wait(), IsOk());
+      const CopyCounters& c = engine->counters();
+      const double bytes =
+          4096.0 * static_cast<double>((c.native_blocks + c.emulated_blocks).value());
+      ASSERT_LE(bytes, kRate * (absl::ToDoubleSeconds(clock.Now()) + 0.020));
+    }
+    EXPECT_THAT(result.status, IsOk());
+    // 15.6 MiB.
+    EXPECT_GE(clock.Now(), absl::Milliseconds(3880));
+    EXPECT_LE(clock.Now(), absl::Milliseconds(3960));
+    for (uint64_t zone = 1; zone < 9; ++zone)
+      EXPECT_TRUE(Contents(*device, zone * kZone, 500) == Contents(*device, 0, 500));
+  }
+}
+
 // The cheaper path is found however low the rate is.
 TEST(ThrottledChoiceTest, TrialsMeasureThePathAndNotTheThrottle) {
   for (const bool native_is_cheap : {true, false}) {

@@ -40,8 +40,7 @@ class AppendBuffersTest : public ::testing::Test {
     device_ = std::move(device);
     queue_ = *device_->OpenQueue(4);
     buffers_ = std::make_unique<AppendBuffers>(
-        queue_.get(), device_->geometry().zoned(), BlockLayout({}),
-        SegmentGeometry(BlockCount(16)),
+        queue_.get(), device_.get(), BlockLayout({}), SegmentGeometry(BlockCount(16)),
         AppendBuffers::Options{.block_bytes = kBlockBytes,
                                .classes = 2,
                                .buffer_blocks = 8,
@@ -177,6 +176,46 @@ TEST_F(AppendBuffersTest, AFailedWriteIsToldOnceAndTriedAgain) {
 }
 
 // -- Zoned ------------------------------------------------------------------------------------
+
+// Half of a write arrives; the rest follows, or, if it is not the half that was written, an error.
+TEST_F(AppendBuffersTest, InAZoneAFailedWriteGoesOnWhereItEnded) {
+  for (const bool spoilt : {false, true}) {
+    auto rough = std::make_unique<RoughDevice>(1, MemOptions(16));
+    int fails = 1;
+    rough->set_outcome([&fails](OpType type, DeviceRange) {
+      return type == OpType::kWrite && fails-- > 0 ? absl::UnavailableError("no")
+                                                   : absl::OkStatus();
+    });
+    RoughDevice& device = *rough;
+    Open(std::move(rough));
+    Stage(kHot, Blocks(0, 6), 'a');
+    buffers_->SubmitAll();
+    Stage(kHot, Blocks(6, 2), 'b');
+    buffers_->SubmitAll();
+    Wait();
+    EXPECT_EQ(device.counters().writes, 0u);
+    EXPECT_THAT(buffers_->TakeStatus(), StatusIs(absl::StatusCode::kUnavailable));
+    EXPECT_EQ(OnDevice(2), 'a');
+    EXPECT_EQ(OnDevice(3), 0);
+    if (spoilt) {
+      ASSERT_THAT(device.CorruptBlock(DeviceBlock(1)), IsOk());
+    }
+    buffers_->Pump();
+    Wait();
+    if (spoilt) {
+      EXPECT_THAT(buffers_->TakeStatus(), StatusIs(absl::StatusCode::kDataLoss));
+      EXPECT_FALSE(buffers_->idle());
+      EXPECT_NE(buffers_->Find(PhysicalBlock(1)), nullptr);
+      continue;
+    }
+    EXPECT_THAT(buffers_->TakeStatus(), IsOk());
+    EXPECT_TRUE(buffers_->idle());
+    EXPECT_EQ(OnDevice(0), 'a');
+    EXPECT_EQ(OnDevice(5), 'a');
+    EXPECT_EQ(OnDevice(7), 'b');
+    EXPECT_EQ(device.counters().writes, 2u);
+  }
+}
 
 TEST_F(AppendBuffersTest, AZoneIsWrittenInOrderOneWriteAtATime) {
   OpenMem(16);

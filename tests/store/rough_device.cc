@@ -48,16 +48,15 @@ class RoughQueue : public IoQueue {
 
   void Spoil(const Piece& piece) {
     if (piece.type != OpType::kWrite && piece.type != OpType::kCopy) return;
-    Piece garbage;
-    garbage.type = OpType::kWrite;
-    garbage.range = piece.range;
-    if (device().geometry().zoned())
-      garbage.range.count = DeviceBlockCount(piece.range.count.value() / 2);
-    if (garbage.range.empty()) return;
-    AlignedBuffer buffer(garbage.range.count.value() * device().geometry().block_bytes);
-    std::fill_n(buffer.data(), buffer.size(), '\xee');
-    garbage.data = buffer.data();
-    (void)Execute(garbage);  // out of order in a zone: then there is none
+    Piece left = piece;
+    left.type = OpType::kWrite;
+    const bool zoned = device().geometry().zoned();
+    if (zoned) left.range.count = DeviceBlockCount(piece.range.count.value() / 2);
+    if (left.range.empty()) return;
+    AlignedBuffer garbage(left.range.count.value() * device().geometry().block_bytes);
+    std::fill_n(garbage.data(), garbage.size(), '\xee');
+    if (!zoned || piece.type == OpType::kCopy) left.data = garbage.data();
+    (void)Execute(left);  // out of order in a zone: then there is none
   }
 
   RoughDevice& rough_;

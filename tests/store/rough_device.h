@@ -1,6 +1,6 @@
 // A device in RAM that keeps the contract and no more: operations in flight complete in any order
 // that a seed gives, some polls complete none, and those that a test chooses fail, leaving garbage
-// or, in a zone, half of the data.
+// or, in a zone, half of it, and half of the data of a write.
 //
 //   RoughDevice device(/*seed=*/1, {.capacity = DeviceBlockCount(1024)});
 //   device.set_outcome([&](OpType type, DeviceRange) {
@@ -34,6 +34,9 @@ class RoughDevice : public Device {
   void set_outcome(std::function<absl::Status(OpType type, DeviceRange range)> outcome) {
     outcome_ = std::move(outcome);
   }
+
+  // Flips a bit, behind everyone's back.
+  absl::Status CorruptBlock(DeviceBlock block) { return mem_->CorruptBlock(block); }
 
  protected:
   absl::StatusOr<std::unique_ptr<IoQueue>> DoOpenQueue(int depth) override;

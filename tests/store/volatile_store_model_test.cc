@@ -41,14 +41,23 @@ enum class Backend {
   kRoughZones,
   kFailing,
   kFailingZones,
-  kFaultyCopies
+  kFaulty,
+  kFaultyZones
+};
+
+// The device's, where it is faulty, and what the store does about them.
+struct Faults {
+  const char* name = "none";
+  FaultModel model;
+  bool flush_moves = true;
 };
 
 // 12 of 16 blocks of a segment hold data.
 class RandomUser {
  public:
-  RandomUser(Backend backend, uint64_t seed)
+  RandomUser(Backend backend, uint64_t seed, const Faults& faults = {})
       : backend_(backend),
+        faults_(faults),
         random_(seed),
         device_(MakeDevice(seed)),
         bench_(MakeOptions(seed)) {
@@ -56,19 +65,29 @@ class RandomUser {
   }
 
   void Run(int operations) {
-    for (int i = 0; i < operations && !HasFailure(); ++i) Operate();
-    failing_ = false;
-    EXPECT_EQ(bench_.DrainAndCheck(), "");
-    if (backend_ != Backend::kFaultyCopies) {
+    EXPECT_EQ(Check(operations), "");
+    if (!faulty()) {
       EXPECT_LE(told_ + bench_.failed_reads(), injected_);
     }
+  }
+  // What was read wrong, or nothing.
+  std::string Check(int operations) {
+    for (int i = 0; i < operations && !HasFailure(); ++i) Operate();
+    failing_ = false;
+    return bench_.DrainAndCheck();
   }
 
   uint64_t cleaned() { return bench_.store().stats().cleaner.segments_cleaned; }
   int injected() const { return injected_; }
   int told() const { return told_; }
+  const StoreBench& bench() const { return bench_; }
+  uint64_t losses() const { return device_->losses(); }
+  absl::Duration delayed() const { return clock_.Now(); }
 
  private:
+  bool faulty() const {
+    return backend_ == Backend::kFaulty || backend_ == Backend::kFaultyZones;
+  }
   static bool HasFailure() { return ::testing::Test::HasFailure(); }
 
   std::unique_ptr<Device> MakeDevice(uint64_t seed) {
@@ -79,35 +98,25 @@ class RandomUser {
     options.copy_limits = {
         .max_copy_blocks = 16, .max_copy_ranges = 4, .max_range_blocks = 8};
     if (backend_ == Backend::kZones || backend_ == Backend::kRoughZones ||
-        backend_ == Backend::kFailingZones) {
+        backend_ == Backend::kFailingZones || backend_ == Backend::kFaultyZones) {
       options.zone_size = DeviceBlockCount(kSegmentBlocks);
       options.zone_capacity = DeviceBlockCount(12);
     }
     if (backend_ == Backend::kMem || backend_ == Backend::kZones)
       return *MemDevice::Create(options);
-    if (backend_ == Backend::kFaultyCopies) {
-      FaultModel model;
+    if (faulty()) {
+      FaultModel model = faults_.model;
       model.seed = seed;
-      model.fail = model.partial = 0.04;
-      model.hang = 0.02;
-      model.copies_only = true;
-      model.hang_ms = 0;
-      if (seed % 5 == 0) model.real_copy_ranges = 2;
-      if (seed % 7 == 0) model.real_copy_blocks = 5;
-      if (seed % 9 == 0) model.real_range_blocks = 3;
-      model.hide_limits = seed % 4 == 1;
-      return *MakeFaultyDevice(*MemDevice::Create(options), model);
+      if (seed % 4 == 1) model.hide_limits = true;
+      return *MakeFaultyDevice(*MemDevice::Create(options), model, clock_);
     }
     auto rough = std::make_unique<RoughDevice>(seed, options);
     rough->set_outcome([this](OpType type, DeviceRange) { return Outcome(type); });
     return rough;
   }
 
-  // A zone that took part of a write takes no second attempt at it: there writes succeed.
-  absl::Status Outcome(OpType type) {
-    const bool may_fail =
-        failing_ && !(type == OpType::kWrite && backend_ == Backend::kFailingZones);
-    if (!may_fail || random_.Below(60) != 0) return absl::OkStatus();
+  absl::Status Outcome(OpType) {
+    if (!failing_ || random_.Below(60) != 0) return absl::OkStatus();
     ++injected_;
     return absl::UnavailableError("for a while");
   }
@@ -127,7 +136,9 @@ class RandomUser {
     options.cleaner.max_batch_victims = 1 + static_cast<uint32_t>(seed / 8 % 3);
     options.segments = static_cast<uint32_t>(VolatileStore::LeastSegments(options));
     // What half a copy wrote to a zone is lost room.
-    if (backend_ == Backend::kFailingZones) options.segments += 8;
+    if (backend_ == Backend::kFailingZones || backend_ == Backend::kFaultyZones)
+      options.segments += 8;
+    options.flush_moves = faults_.flush_moves;
     options.device = device_.get();
     options.copy.mode = seed % 3 == 0
                             ? CopyMode::kNative
@@ -163,7 +174,7 @@ class RandomUser {
   void Take(const absl::Status& status) {
     if (status.ok()) return;
     ++told_;
-    if (backend_ == Backend::kFaultyCopies) return;  // whatever the device said
+    if (faulty()) return;  // whatever the device said
     EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable));
   }
 
@@ -179,7 +190,7 @@ class RandomUser {
   // One at a time: an error is told to every flush that waits.
   void Flush() {
     if (std::exchange(flushing_, true)) return;
-    bench_.store().Flush([this](const absl::Status& status) {
+    bench_.Flush([this](const absl::Status& status) {
       flushing_ = false;
       Take(status);
     });
@@ -197,6 +208,7 @@ class RandomUser {
   }
 
   const Backend backend_;
+  const Faults faults_;
   Random random_;
   ManualClock clock_;
   bool failing_ = false;
@@ -238,13 +250,66 @@ TEST(VolatileStoreModelTest, OnZonesThatFail) {
   EXPECT_GT(RunSeeds(Backend::kFailingZones, 500), 15000u);
 }
 
-// Copies fail with any status, half way, or are refused for their size.
-TEST(VolatileStoreModelTest, OnADeviceWithFaultyCopies) {
-  EXPECT_GT(RunSeeds(Backend::kFaultyCopies, 600), 15000u);
-}
-
 TEST(VolatileStoreModelTest, OnADeviceThatFails) {
   EXPECT_GT(RunSeeds(Backend::kFailing, 300), 15000u);
+}
+
+constexpr Faults kFaults[] = {
+    {"fail", {.fail = 0.03}},
+    {"partial", {.partial = 0.03}},
+    {"hang", {.hang = 0.03}},
+    {"slow", {.slow = 0.1}},
+    {"fewer blocks", {.real_copy_blocks = 5}},
+    {"fewer ranges", {.real_copy_ranges = 2}},
+    {"shorter ranges", {.real_range_blocks = 3}},
+    {"lost", {.lost = 0.01}},
+    {"faulty copies", {.fail = 0.04, .partial = 0.04, .hang = 0.02, .copies_only = true}},
+    {"several",
+     {.fail = 0.01, .partial = 0.01, .hang = 0.01, .slow = 0.01, .real_copy_ranges = 2}},
+    {"several and lost",
+     {.fail = 0.01,
+      .partial = 0.01,
+      .hang = 0.01,
+      .slow = 0.01,
+      .lost = 0.01,
+      .real_copy_blocks = 5}},
+};
+
+// Each fault, of any operation. The seed sets the mode of copies, too.
+TEST(VolatileStoreModelTest, OnFaultyDevices) {
+  for (const Faults& faults : kFaults) {
+    for (const Backend backend : {Backend::kFaulty, Backend::kFaultyZones}) {
+      if (backend == Backend::kFaultyZones && faults.model.lost > 0) continue;
+      uint64_t cleaned = 0, flushed_blocks_read = 0;
+      bool met = false;
+      for (uint64_t seed = 600; seed < 720; ++seed) {
+        SCOPED_TRACE(absl::StrCat(faults.name, ", seed ", seed));
+        RandomUser user(backend, seed, faults);
+        user.Run(700);
+        if (HasFailure()) return;
+        cleaned += user.cleaned();
+        flushed_blocks_read += user.bench().flushed_blocks_read();
+        met |= user.told() > 0 || user.delayed() > absl::ZeroDuration();
+        if (faults.model.lost == 0) {
+          EXPECT_EQ(user.bench().blocks_excused(), 0u);
+        }
+      }
+      SCOPED_TRACE(faults.name);
+      EXPECT_GT(cleaned, 2000u);
+      EXPECT_GT(flushed_blocks_read, 10000u);
+      // Refused copies are sent again without a word.
+      EXPECT_TRUE(met || faults.model.sum() == 0);
+    }
+  }
+}
+
+// Moves that no flush covers are found to be what loses flushed blocks.
+TEST(VolatileStoreModelTest, MovesThatAreNotFlushedLoseBlocks) {
+  const Faults faults{"lost", {.lost = 0.01}, /*flush_moves=*/false};
+  int wrong = 0;
+  for (uint64_t seed = 600; seed < 620; ++seed)
+    wrong += !RandomUser(Backend::kFaulty, seed, faults).Check(700).empty();
+  EXPECT_GE(wrong, 10);
 }
 
 }  // namespace
