@@ -173,7 +173,7 @@ class CopyEngine::Impl {
 
   // Recovery from a failed command, whose unit keeps its lane meanwhile.
   void Recover(Unit* unit, const OpResult& result);
-  RecoveryAction AfterFailedProbe(RecoveryAction action);
+  RecoveryAction AfterFailedProbe(RecoveryAction action, const NvmeStatus& nvme);
   void GoOn(Unit* unit);
   std::string WrongWritePointer(const Unit& unit, DeviceBlockCount* copied);
   bool LearnFromRefusal(CopyLimitsLearner::Shape shape, const OpResult& refusal,

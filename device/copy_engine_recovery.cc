@@ -29,7 +29,8 @@ void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
   Job& job = *unit->job;
   RecoveryAction action = RecoveryFor(result, unit->attempts);
   const bool first = probing_ == unit && !learner_.any_accepted();
-  if (probing_ == unit && learner_.IsProbe(shape)) action = AfterFailedProbe(action);
+  if (probing_ == unit && learner_.IsProbe(shape))
+    action = AfterFailedProbe(action, result.nvme);
   // Of two namespaces it may be the source that the controller does not have.
   if (unit->source != &target_ && result.nvme.type == 0 && result.nvme.code == 0x0b)
     action = RecoveryAction::kAbandon;
@@ -65,18 +66,22 @@ void CopyEngine::Impl::Recover(Unit* unit, const OpResult& result) {
 }
 
 // The first command shows whether the device copies at all. Of a later one smaller ones were
-// accepted: then it is just this much that it does not copy, in whatever words it says so.
-RecoveryAction CopyEngine::Impl::AfterFailedProbe(RecoveryAction action) {
+// accepted: then it is just this much that it does not copy, in whatever words it says so. Some say
+// Internal Error at once.
+RecoveryAction CopyEngine::Impl::AfterFailedProbe(RecoveryAction action,
+                                                  const NvmeStatus& nvme) {
   constexpr int kOtherFailures = 3;
+  const bool refuses =
+      action == RecoveryAction::kAbandon || (nvme.type == 0 && nvme.code == 0x06);
   const bool fails =
       action == RecoveryAction::kRetry || action == RecoveryAction::kEmulate;
   if (!learner_.any_accepted()) {
     const bool unable =
         action == RecoveryAction::kEmulate && options_.mode == CopyMode::kAuto;
-    return unable ? RecoveryAction::kAbandon : action;
+    return refuses || unable ? RecoveryAction::kAbandon : action;
   }
-  if (action == RecoveryAction::kAbandon) return RecoveryAction::kSplit;
-  if (fails && ++failed_probes_ >= kOtherFailures) return RecoveryAction::kSplit;
+  if (refuses || (fails && ++failed_probes_ >= kOtherFailures))
+    return RecoveryAction::kSplit;
   return action;
 }
 
@@ -117,6 +122,7 @@ bool CopyEngine::Impl::LearnFromRefusal(CopyLimitsLearner::Shape shape,
   if (probing_ == unit && learner_.any_accepted() && learner_.IsProbe(shape)) {
     target_.LearnCopyLimits(learner_.Refused(shape));
     probing_ = nullptr;
+    failed_probes_ = 0;
     return true;
   }
   if (shape.ranges > 1 && refusal.too_many_ranges) {

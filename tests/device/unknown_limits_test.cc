@@ -137,19 +137,26 @@ TEST(UnknownLimitsTest, CommandsDouble) {
   EXPECT_TRUE(Contents(device, 2000, 1000) == Contents(device, 0, 1000));
 }
 
-class RefusesTest : public ::testing::TestWithParam<std::pair<NvmeStatus, int>> {};
+struct Words {
+  NvmeStatus status;
+  int first;  // failures of the first command
+  int grown;  // for each limit
+};
+
+class RefusesTest : public ::testing::TestWithParam<Words> {};
 
 // Whatever it says, it is not asked again; retries are for statuses that may pass by themselves.
 TEST_P(RefusesTest, EverythingOnce) {
-  const auto [status, attempts] = GetParam();
+  const Words words = GetParam();
   ScriptedDevice device(MemOf(kCap, {.unknown = true}));
   FillDevice(device, Blocks(0, 1000), 1);
   int asked = 0;
-  device.set_copy_outcome([&, answer = status](absl::Span<const DeviceRange> sources) {
-    ++asked;
-    EXPECT_EQ(TotalBlocks(sources).value(), 1u);
-    return Refusal(answer);
-  });
+  device.set_copy_outcome(
+      [&, answer = words.status](absl::Span<const DeviceRange> sources) {
+        ++asked;
+        EXPECT_EQ(TotalBlocks(sources).value(), 1u);
+        return Refusal(answer);
+      });
   const auto engine = Engine(device, CopyMode::kAuto);
   int done = 0;
   for (uint64_t i = 1; i <= 3; ++i) {
@@ -159,8 +166,8 @@ TEST_P(RefusesTest, EverythingOnce) {
   }
   while (!engine->idle()) ASSERT_THAT(engine->Wait(), IsOk());
   EXPECT_EQ(done, 3);
-  EXPECT_EQ(asked, attempts);
-  EXPECT_EQ(engine->counters().failed_commands, static_cast<uint64_t>(attempts));
+  EXPECT_EQ(asked, words.first);
+  EXPECT_EQ(engine->counters().failed_commands, static_cast<uint64_t>(words.first));
   EXPECT_EQ(engine->counters().recovered_blocks.value(), 1u);
   for (uint64_t i = 1; i <= 3; ++i)
     EXPECT_TRUE(Contents(device, i * 5000, 1000) == Contents(device, 0, 1000));
@@ -168,10 +175,10 @@ TEST_P(RefusesTest, EverythingOnce) {
 }
 
 TEST_P(RefusesTest, LessWhenCommandsGrow) {
-  const auto [status, attempts] = GetParam();
+  const Words words = GetParam();
   ScriptedDevice device(MemOf(kCap, {.unknown = true}));
   FillDevice(device, Blocks(0, 1000), 1);
-  device.set_copy_outcome([answer = status](absl::Span<const DeviceRange> sources) {
+  device.set_copy_outcome([answer = words.status](absl::Span<const DeviceRange> sources) {
     return KeepsLimits(sources, {20, 3, 6}) ? OpResult() : Refusal(answer);
   });
   const auto engine = Engine(device, CopyMode::kNative);
@@ -179,17 +186,19 @@ TEST_P(RefusesTest, LessWhenCommandsGrow) {
     ASSERT_THAT(RunJob(*engine, Whole(device, 1000, 2000)).status, IsOk());
   EXPECT_TRUE(Contents(device, 2000, 1000) == Contents(device, 0, 1000));
   EXPECT_EQ(engine->counters().emulated_blocks.value(), 0u);
-  EXPECT_EQ(engine->counters().failed_commands, static_cast<uint64_t>(2 * attempts));
+  EXPECT_EQ(engine->counters().failed_commands, static_cast<uint64_t>(2 * words.grown));
   const CopyLimits limits = device.copy_limits();
   EXPECT_EQ(limits.max_range_blocks, 4u);
   EXPECT_EQ(limits.max_copy_ranges, 2u);
 }
 
 INSTANTIATE_TEST_SUITE_P(, RefusesTest,
-                         ::testing::Values(std::pair{kTooLarge, 1},
-                                           std::pair{NvmeStatus{0, 0x01, false}, 1},
-                                           std::pair{NvmeStatus{0, 0x02, true}, 1},
-                                           std::pair{NvmeStatus{0, 0x06, false}, 3}));
+                         ::testing::Values(Words{kTooLarge, 1, 1},
+                                           Words{{0, 0x01, false}, 1, 1},
+                                           Words{{0, 0x02, true}, 1, 1},
+                                           Words{{0, 0x06, false}, 1, 1},
+                                           // "Interrupted", four times tried again.
+                                           Words{{0, 0x21, false}, 5, 3}));
 
 TEST(UnknownLimitsTest, NativeModeSaysWhatTheDeviceSaid) {
   ScriptedDevice device(MemOf(kCap, {.unknown = true}));
