@@ -323,9 +323,7 @@ class Device {
   // volatile cache, and an operation failed as if power had been lost, with Unavailable and no
   // status from the drive that would explain it. So what completed after losses() was read is
   // durable when a flush that covers it has succeeded and losses() is the same.
-  uint64_t losses() const {
-    return losses_.load(std::memory_order_acquire) + DoLosses();
-  }
+  uint64_t losses() const { return losses_.load(std::memory_order_acquire) + DoLosses(); }
 
  protected:
   Device(std::string name, Access access, const Geometry& geometry,

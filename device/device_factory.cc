@@ -232,7 +232,8 @@ constexpr DeviceBackend kBackends[] = {
      OpenScsi},
     {"faulty",
      "faulty:seed=1[,fail=RATE][,partial=RATE][,wrong=RATE][,hang=RATE,hang_ms=10]"
-     "[,slow=RATE,slow_ms=1][,lost=RATE][,copies_only=1][,real_copy_blocks=N][,real_copy_ranges=N]"
+     "[,slow=RATE,slow_ms=1][,lost=RATE][,copies_only=1][,real_copy_blocks=N][,real_copy_"
+     "ranges=N]"
      "[,real_range_blocks=N];SPEC: another device, failing as told; for tests",
      nullptr, kFaultyKeys, true, OpenFaulty},
     {"stripe",

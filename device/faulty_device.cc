@@ -169,9 +169,9 @@ class FaultyQueue : public IoQueue {
         GLEANER_CHECK(inner_->Wait().ok());
       } else if (inner_->in_flight() == 0) {
         faulty_.clock().SleepUntil(
-            std::min_element(held_.begin(), held_.end(), [](const Held& a, const Held& b) {
-              return a.due < b.due;
-            })->due);
+            std::min_element(held_.begin(), held_.end(),
+                             [](const Held& a, const Held& b) { return a.due < b.due; })
+                ->due);
       } else {
         std::this_thread::yield();
       }
@@ -294,8 +294,7 @@ class FaultyQueue : public IoQueue {
       read.range = {piece.range.start, piece.type == OpType::kCopy
                                            ? TotalBlocks(piece.sources)
                                            : piece.range.count};
-      const uint64_t bytes =
-          read.range.count.value() * faulty_.geometry().block_bytes;
+      const uint64_t bytes = read.range.count.value() * faulty_.geometry().block_bytes;
       if (bytes <= kMostUnflushedBytes) {
         if (log_->bytes() + bytes > kMostUnflushedBytes)
           log_->Flushed(log_->operations());
@@ -390,8 +389,8 @@ class FaultyQueue : public IoQueue {
   const bool can_lose_;
   std::vector<Held> held_;
   std::deque<Started> started_;
-  UnflushedLog* log_ = nullptr;  // while an operation runs that can be undone
-  uint64_t completed_ = 0;       // before it was submitted
+  UnflushedLog* log_ = nullptr;           // while an operation runs that can be undone
+  uint64_t completed_ = 0;                // before it was submitted
   const std::unique_ptr<IoQueue> inner_;  // goes first: its operations refer to the rest
 };
 

@@ -56,7 +56,7 @@ struct FaultModel {
   double wrong = 0;    // of copies
   double hang = 0;
   double slow = 0;
-  double lost = 0;  // unflushed data, by a power cut
+  double lost = 0;           // unflushed data, by a power cut
   bool copies_only = false;  // nothing else meets a fault
   uint32_t hang_ms = 10;
   uint32_t slow_ms = 1;

@@ -48,9 +48,8 @@ void UnflushedLog::Cut(
     const uint64_t first_undone = DrawFirstUndone(first, last, random);
     for (auto it = first; it != last; ++it) {
       const auto version =
-          std::find_if(it->second.begin(), it->second.end(), [&](const Version& v) {
-            return v.operation >= first_undone;
-          });
+          std::find_if(it->second.begin(), it->second.end(),
+                       [&](const Version& v) { return v.operation >= first_undone; });
       if (version != it->second.end())
         restore(DeviceBlock(it->first), version->contents.get());
     }

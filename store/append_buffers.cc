@@ -103,31 +103,28 @@ absl::Status AppendBuffers::Send(Buffer* buffer) {
   if (zoned_ && buffer->failed) {
     GLEANER_ASSIGN_OR_RETURN(
         const std::vector<ZoneInfo> zones,
-        device_->ReportZones({device_->geometry().ZoneStart(run.start),
-                              DeviceBlockCount(1)}));
+        device_->ReportZones(
+            {device_->geometry().ZoneStart(run.start), DeviceBlockCount(1)}));
     const DeviceBlock pointer = zones.front().write_pointer;
     if (pointer < next || pointer > run.end()) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          device_->name(), ": a zone's write pointer stands at block ", pointer.value(),
-          ", and blocks ", next.value(), "+", (run.end() - next).value(),
-          " are to be written"));
+      return absl::FailedPreconditionError(
+          absl::StrCat(device_->name(), ": a zone's write pointer stands at block ",
+                       pointer.value(), ", and blocks ", next.value(), "+",
+                       (run.end() - next).value(), " are to be written"));
     }
     if (pointer > next) return ReadArrived(buffer, {next, pointer - next});
   }
   return queue_->Write(
       {next, run.end() - next},
-      buffer->memory.data() +
-          buffer->arrived.value() * device_->geometry().block_bytes,
+      buffer->memory.data() + buffer->arrived.value() * device_->geometry().block_bytes,
       {}, [this, buffer](const OpResult& r) { Finish(buffer, r.status); });
 }
 
 absl::Status AppendBuffers::ReadArrived(Buffer* buffer, DeviceRange range) {
-  buffer->read =
-      AlignedBuffer(range.count.value() * device_->geometry().block_bytes);
-  return queue_->Read(range, buffer->read.data(),
-                      [this, buffer, range](const OpResult& r) {
-                        EndRead(buffer, range, r.status);
-                      });
+  buffer->read = AlignedBuffer(range.count.value() * device_->geometry().block_bytes);
+  return queue_->Read(
+      range, buffer->read.data(),
+      [this, buffer, range](const OpResult& r) { EndRead(buffer, range, r.status); });
 }
 
 void AppendBuffers::EndRead(Buffer* buffer, DeviceRange range, absl::Status status) {

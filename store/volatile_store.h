@@ -203,10 +203,11 @@ class VolatileStore final : public Store, private RelocationSink {
 
   std::optional<PendingExtents> pending_extents_;
   std::optional<PendingCommit> pending_commit_;
-  uint64_t round_losses_ = 0;  // of the device, before the copies that are to be committed
+  uint64_t round_losses_ =
+      0;  // of the device, before the copies that are to be committed
   std::vector<PendingFlush> pending_flushes_;  // wait for the buffers to be written
-  uint64_t told_losses_ = 0;                   // of the device, when a flush last completed
-  std::set<uint64_t> reads_;           // numbers of those under way
+  uint64_t told_losses_ = 0;  // of the device, when a flush last completed
+  std::set<uint64_t> reads_;  // numbers of those under way
   uint64_t next_read_ = 0;
   // Waits until segments released before are idle but for later reads, which find nothing there.
   struct PendingDurable {

@@ -172,9 +172,8 @@ absl::Status VolatileStore::FinishFlush(uint64_t losses_before,
   const uint64_t losses = options_.device->losses();
   if (losses == losses_before) return status;
   told_losses_ = losses;
-  return absl::DataLossError(
-      absl::StrCat(options_.device->name(),
-                   " may have lost what was written since the last flush"));
+  return absl::DataLossError(absl::StrCat(
+      options_.device->name(), " may have lost what was written since the last flush"));
 }
 
 // Whether a round on `victim` may begin. On a zoned device it waits for all writes: its copies may

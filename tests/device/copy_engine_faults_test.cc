@@ -68,7 +68,8 @@ class Schedule {
  public:
   Schedule(uint64_t seed, bool zoned, const Conditions* fixed = nullptr)
       : random_(seed), zoned_(zoned) {
-    const Conditions conditions = fixed != nullptr ? *fixed : RandomConditions(random_, seed);
+    const Conditions conditions =
+        fixed != nullptr ? *fixed : RandomConditions(random_, seed);
     auto mem = zoned ? Mem(kBlocks, kBlockBytes, kZone, 50) : Mem(kBlocks, kBlockBytes);
     mem_ = mem.get();
     for (uint64_t at = 0; at < kSourceBlocks; at += kZone)

@@ -22,8 +22,8 @@ constexpr uint64_t kSourceBlocks = 64;
 constexpr uint64_t kBlocks = 1024;
 
 struct Totals {
-  int lost = 0;     // jobs that failed since power was lost
-  int durable = 0;  // jobs
+  int lost = 0;      // jobs that failed since power was lost
+  int durable = 0;   // jobs
   int doubtful = 0;  // jobs that succeeded, and power was lost before the flush had ended
   uint64_t cuts = 0;
   int undone = 0;  // jobs that would have been called copied if losses went unnoticed
@@ -73,8 +73,8 @@ class Schedule {
     for (int i = 0; i < 6; ++i) {
       const uint64_t count = 1 + random_.Below(9);
       copies.push_back({random_.Below(kSourceBlocks - count), target, count});
-      job.runs.push_back({device_.get(), Blocks(copies.back().from, count),
-                          DeviceBlock(target)});
+      job.runs.push_back(
+          {device_.get(), Blocks(copies.back().from, count), DeviceBlock(target)});
       target += count;
     }
     const uint64_t losses = device_->losses();

@@ -130,9 +130,9 @@ class LockStep {
   }
 
   void StartOne(std::set<uint64_t>* taken) {
-    constexpr OpType kTypes[] = {OpType::kWrite,      OpType::kWrite, OpType::kCopy,
-                                 OpType::kCopy,       OpType::kRead,  OpType::kWriteZeroes,
-                                 OpType::kDeallocate, OpType::kFlush};
+    constexpr OpType kTypes[] = {
+        OpType::kWrite, OpType::kWrite,       OpType::kCopy,       OpType::kCopy,
+        OpType::kRead,  OpType::kWriteZeroes, OpType::kDeallocate, OpType::kFlush};
     auto op = std::make_shared<Operation>();
     op->type = kTypes[random_.Below(std::size(kTypes))];
     const uint64_t count = 1 + random_.Below(6);
@@ -171,8 +171,7 @@ class LockStep {
         break;
       case OpType::kCopy:
         for (uint64_t i = 0; i < count; ++i) op.after.push_back(now_[from + i]);
-        status =
-            queue_->Copy({Blocks(from, count)}, op.range.start, {}, std::move(done));
+        status = queue_->Copy({Blocks(from, count)}, op.range.start, {}, std::move(done));
         break;
       case OpType::kWriteZeroes:
         op.after.assign(count, 0);

@@ -69,9 +69,8 @@ TEST(UnflushedLogTest, AnAtomicUnitIsNotTorn) {
     Record(log, 5, 2, 'b');
     return log;
   });
-  EXPECT_EQ(outcomes, (std::set<Restored>{{},
-                                          {{5, 'b'}, {6, 'b'}},
-                                          {{4, 'a'}, {5, 'a'}, {6, 'b'}}}));
+  EXPECT_EQ(outcomes, (std::set<Restored>{
+                          {}, {{5, 'b'}, {6, 'b'}}, {{4, 'a'}, {5, 'a'}, {6, 'b'}}}));
 }
 
 TEST(UnflushedLogTest, AFlushKeepsWhatItCovers) {

@@ -40,8 +40,7 @@ class AppendBuffersTest : public ::testing::Test {
     device_ = std::move(device);
     queue_ = *device_->OpenQueue(4);
     buffers_ = std::make_unique<AppendBuffers>(
-        queue_.get(), device_.get(), BlockLayout({}),
-        SegmentGeometry(BlockCount(16)),
+        queue_.get(), device_.get(), BlockLayout({}), SegmentGeometry(BlockCount(16)),
         AppendBuffers::Options{.block_bytes = kBlockBytes,
                                .classes = 2,
                                .buffer_blocks = 8,

@@ -116,9 +116,9 @@ void StoreBench::Compare(uint64_t lba, const std::vector<Expected>& expected,
       uint64_t read;
       std::memcpy(&read, buffer.data() + block * block_bytes_ + i, sizeof(read));
       if (read == stamp) continue;
-      wrong_ = absl::StrCat(expected[block].flushed ? "flushed " : "", "lba ",
-                            lba + block, " reads ", absl::Hex(read), ", not ",
-                            absl::Hex(stamp));
+      wrong_ =
+          absl::StrCat(expected[block].flushed ? "flushed " : "", "lba ", lba + block,
+                       " reads ", absl::Hex(read), ", not ", absl::Hex(stamp));
       return;
     }
   }

@@ -50,10 +50,10 @@ class StoreBench {
 
  private:
   struct Expected {
-    uint64_t version = 0;     // 0: unmapped
-    bool flushed = true;      // by the store, since it was written
-    uint64_t losses = 0;      // of the device, when it was written
-    bool given_up = false;    // the store has told that it may be lost
+    uint64_t version = 0;   // 0: unmapped
+    bool flushed = true;    // by the store, since it was written
+    uint64_t losses = 0;    // of the device, when it was written
+    bool given_up = false;  // the store has told that it may be lost
   };
 
   void Compare(uint64_t lba, const std::vector<Expected>& expected,

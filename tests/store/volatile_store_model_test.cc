@@ -262,12 +262,15 @@ constexpr Faults kFaults[] = {
     {"fewer ranges", {.real_copy_ranges = 2}},
     {"shorter ranges", {.real_range_blocks = 3}},
     {"lost", {.lost = 0.01}},
-    {"faulty copies",
-     {.fail = 0.04, .partial = 0.04, .hang = 0.02, .copies_only = true}},
+    {"faulty copies", {.fail = 0.04, .partial = 0.04, .hang = 0.02, .copies_only = true}},
     {"several",
      {.fail = 0.01, .partial = 0.01, .hang = 0.01, .slow = 0.01, .real_copy_ranges = 2}},
     {"several and lost",
-     {.fail = 0.01, .partial = 0.01, .hang = 0.01, .slow = 0.01, .lost = 0.01,
+     {.fail = 0.01,
+      .partial = 0.01,
+      .hang = 0.01,
+      .slow = 0.01,
+      .lost = 0.01,
       .real_copy_blocks = 5}},
 };
 
@@ -278,7 +281,7 @@ TEST(VolatileStoreModelTest, OnFaultyDevices) {
       if (backend == Backend::kFaultyZones && faults.model.lost > 0) continue;
       uint64_t cleaned = 0, flushed_blocks_read = 0;
       bool met = false;
-      for (uint64_t seed = 600; seed < 720; ++seed) {
+      for (uint64_t seed = 600; seed < 680; ++seed) {
         SCOPED_TRACE(absl::StrCat(faults.name, ", seed ", seed));
         RandomUser user(backend, seed, faults);
         user.Run(700);
@@ -291,8 +294,8 @@ TEST(VolatileStoreModelTest, OnFaultyDevices) {
         }
       }
       SCOPED_TRACE(faults.name);
-      EXPECT_GT(cleaned, 2000u);
-      EXPECT_GT(flushed_blocks_read, 10000u);
+      EXPECT_GT(cleaned, 1000u);
+      EXPECT_GT(flushed_blocks_read, 2000u);
       // Refused copies are sent again without a word.
       EXPECT_TRUE(met || faults.model.sum() == 0);
     }
