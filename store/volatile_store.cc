@@ -394,28 +394,6 @@ void VolatileStore::Commit(absl::Span<const Move> moves, Done done) {
   done(absl::OkStatus());
 }
 
-// The map must not point to a copy that a power cut can undo: the victim still has what was flushed.
-void VolatileStore::StartCommit() {
-  if (pending_commit_->in_flight) return;
-  const absl::Status status =
-      queue_->Flush([this](const OpResult& r) { FinishCommit(r.status); });
-  pending_commit_->in_flight = status.ok();
-  // A full queue takes it later.
-  if (!status.ok() && !absl::IsResourceExhausted(status)) FinishCommit(status);
-}
-
-void VolatileStore::FinishCommit(absl::Status status) {
-  PendingCommit commit = *std::exchange(pending_commit_, std::nullopt);
-  const uint64_t losses = options_.device->losses();
-  if (status.ok() && losses != round_losses_) {
-    status = absl::UnavailableError(absl::StrCat(
-        options_.device->name(), " may have lost what was copied before a flush"));
-  }
-  round_losses_ = losses;
-  if (status.ok()) ApplyMoves(commit.moves);
-  commit.done(std::move(status));
-}
-
 void VolatileStore::ApplyMoves(absl::Span<const Move> moves) {
   for (size_t i = 0; i < moves.size();) {
     if (moves[i].count == BlockCount(1)) {

@@ -282,7 +282,7 @@ TEST(VolatileStoreModelTest, OnFaultyDevices) {
       if (backend == Backend::kFaultyZones && faults.model.lost > 0) continue;
       uint64_t cleaned = 0, flushed_blocks_read = 0;
       bool met = false;
-      for (uint64_t seed = 600; seed < 720; ++seed) {
+      for (uint64_t seed = 600; seed < 680; ++seed) {
         SCOPED_TRACE(absl::StrCat(faults.name, ", seed ", seed));
         RandomUser user(backend, seed, faults);
         user.Run(700);
@@ -295,8 +295,8 @@ TEST(VolatileStoreModelTest, OnFaultyDevices) {
         }
       }
       SCOPED_TRACE(faults.name);
-      EXPECT_GT(cleaned, 2000u);
-      EXPECT_GT(flushed_blocks_read, 10000u);
+      EXPECT_GT(cleaned, 1000u);
+      EXPECT_GT(flushed_blocks_read, 2000u);
       // Refused copies are sent again without a word.
       EXPECT_TRUE(met || faults.model.sum() == 0);
     }
