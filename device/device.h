@@ -86,6 +86,8 @@ struct OpResult {
   uint32_t ranges_copied = 0;
   // Of a failed copy that is too large: that it has too many ranges, if the device says so.
   bool too_many_ranges = false;
+  // Of a failure without an NVMe status: that the drive itself has answered, so has power.
+  bool answered = false;
   NvmeStatus nvme;
 };
 

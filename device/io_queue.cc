@@ -31,7 +31,7 @@ absl::Status CheckRangeOf(const Device& device, DeviceRange range) {
 // A drive that answers has power; a path that is gone may have taken the drive with it.
 bool MayHaveLostPower(const OpResult& result) {
   constexpr uint8_t kPathRelated = 3;
-  return absl::IsUnavailable(result.status) &&
+  return absl::IsUnavailable(result.status) && !result.answered &&
          ((result.nvme.type == 0 && result.nvme.code == 0) ||
           result.nvme.type == kPathRelated);
 }

@@ -148,6 +148,7 @@ void ScsiQueue::Fail(uint32_t id, const ScsiResult& result) {
   }
   OpResult failure;
   failure.status = ScsiStatus(result, what);
+  failure.answered = Answered(result);
   if (failed.type == OpType::kWriteZeroes && slots_[id].by_write_same &&
       failure.status.code() == absl::StatusCode::kUnimplemented) {
     *io_.no_write_same = true;

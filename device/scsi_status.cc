@@ -223,6 +223,10 @@ absl::Status ScsiStatus(const ScsiResult& r, absl::string_view what) {
                                                     meaning.name, r.status));
 }
 
+bool Answered(const ScsiResult& r) {
+  return r.error == 0 && r.host == 0 && (HasSense(r) || r.status != kGood);
+}
+
 bool HasTooManyRanges(const ScsiResult& r) {
   return HasSense(r) && !r.sense.deferred && r.sense.asc == 0x26 && r.sense.ascq == 0x08;
 }

@@ -44,6 +44,8 @@ ScsiRetry RetryOf(const ScsiResult& result);
 // `result` has not succeeded; `what` says of what command, on what.
 absl::Status ScsiStatus(const ScsiResult& result, absl::string_view what);
 
+// Whether the disk itself ended the command: not the system, and nothing on the way to it.
+bool Answered(const ScsiResult& result);
 // Whether a copy failed for having too many of them.
 bool HasTooManyRanges(const ScsiResult& result);
 // The number of ranges that a failed copy has done before the one that it failed at.

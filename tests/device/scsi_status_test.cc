@@ -155,6 +155,15 @@ TEST(ScsiStatusTest, AnEarlierCommandThatFailedHasLostData) {
   EXPECT_EQ(RetryOf(result), kAtOnce);
 }
 
+TEST(ScsiStatusTest, AnAnswerIsTheDisksOwn) {
+  EXPECT_TRUE(Answered(WithSense(0xa, 0x0d, 0x01)));
+  EXPECT_TRUE(Answered(WithStatus(0x08)));
+  EXPECT_FALSE(Answered(WithHost(0x01)));
+  ScsiResult error;
+  error.error = 5;
+  EXPECT_FALSE(Answered(error));
+}
+
 TEST(ScsiStatusTest, TooManySegmentsAreTooManyRanges) {
   EXPECT_TRUE(HasTooManyRanges(WithSense(0x5, 0x26, 0x08)));
   EXPECT_FALSE(HasTooManyRanges(WithSense(0x5, 0x26, 0x00)));
