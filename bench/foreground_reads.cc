@@ -1,6 +1,7 @@
 #include "bench/foreground_reads.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/time/clock.h"
 #include "base/clock.h"
@@ -44,9 +45,8 @@ void ForegroundReads::Pause() {
 
 absl::Duration ForegroundReads::Percentile(double share) {
   if (latencies_.empty()) return absl::ZeroDuration();
-  const auto nth =
-      latencies_.begin() +
-      static_cast<ptrdiff_t>(share * static_cast<double>(latencies_.size() - 1) + 0.5);
+  const auto nth = latencies_.begin() +
+                   std::lround(share * static_cast<double>(latencies_.size() - 1));
   std::nth_element(latencies_.begin(), nth, latencies_.end());
   return *nth;
 }

@@ -309,7 +309,7 @@ class FaultyQueue : public IoQueue {
         if (Forwarded(read).status.ok()) log_->Record(read.range, before.data());
       }
     }
-    const OpResult result = Forwarded(piece);
+    OpResult result = Forwarded(piece);
     if (piece.type == OpType::kFlush && result.status.ok()) log_->Flushed(completed_);
     return result;
   }

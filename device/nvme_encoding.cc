@@ -396,7 +396,7 @@ bool DecodeDirectiveEnabled(const NvmePage& page, uint8_t dtype) {
 }
 
 HostTraffic DecodeHostTraffic(const NvmePage& log) {
-  constexpr uint64_t kDataUnitBytes = 1000 * 512;
+  constexpr uint64_t kDataUnitBytes = uint64_t{1000} * 512;
   // Fields of 16 bytes, of which 8 will do for the next million years.
   return {.bytes_read = Load(log, 32, 8) * kDataUnitBytes,
           .bytes_written = Load(log, 48, 8) * kDataUnitBytes};
