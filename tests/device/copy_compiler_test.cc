@@ -40,7 +40,7 @@ struct Command {
 };
 
 std::vector<Command> Compile(const std::vector<Move>& moves, const CopyLimits& limits,
-                             CopyWindows windows = {}) {
+                             const CopyWindows& windows = {}) {
   std::vector<Command> commands;
   const auto emit = [&](const CopyCommand& c) {
     uint64_t blocks = 0;
@@ -48,7 +48,7 @@ std::vector<Command> Compile(const std::vector<Move>& moves, const CopyLimits& l
     EXPECT_EQ(blocks, c.blocks.value());
     commands.push_back({{c.sources.begin(), c.sources.end()}, c.target.value()});
   };
-  CopyCompiler compiler(limits, std::move(windows));
+  CopyCompiler compiler(limits, windows);
   for (const Move& move : moves) compiler.Add(move.source, move.target, emit);
   compiler.Finish(emit);
   return commands;
